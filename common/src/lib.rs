@@ -1,0 +1,25 @@
+//! What every Sheaf program shares.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | [`id`] | names of runs, documents, workers and attempts |
+//! | [`job`] | a document waiting to be analysed |
+//! | [`document`] | a parsed document: text and facts |
+//! | [`analysis`] | what the rules or a model say of a document |
+//! | [`record`] | the one terminal record of a document: a line of `results.jsonl` |
+//! | [`fault`] | why a document has no finding |
+//! | [`queue`] | the `JobQueue` door and the memory queue |
+//! | [`wire`] | the one conversion between domain types and protobuf |
+//! | [`backoff`], [`shutdown`], [`telemetry`] | waiting between attempts, stopping in two steps, logging |
+
+pub mod analysis;
+pub mod backoff;
+pub mod document;
+pub mod fault;
+pub mod id;
+pub mod job;
+pub mod queue;
+pub mod record;
+pub mod shutdown;
+pub mod telemetry;
+pub mod wire;

@@ -1,0 +1,182 @@
+//! The one terminal record of a document: a line of `results.jsonl`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    analysis::{Analysis, Fingerprint},
+    document::ContentType,
+    fault::Fault,
+    id::{DocumentId, WorkerId},
+};
+
+/// A line of `results.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The document.
+    pub id: DocumentId,
+    /// The source as the person gave it or as it was discovered.
+    pub source: String,
+    /// How it ended.
+    pub status: Status,
+    /// How often it was tried: downloads and analyses, the first included.
+    pub attempts: u32,
+    /// Facts of the document; `None` when it could not be parsed.
+    pub document: Option<Facts>,
+    /// What was found; `None` unless the status is `ok`.
+    pub analysis: Option<Analysis>,
+    /// Who decided; `None` when nobody did.
+    pub decided_by: Option<DecidedBy>,
+    /// Whether the answer came from a cache or from an identical document.
+    pub cache: CacheUse,
+    /// What a model used for it.
+    pub usage: Usage,
+    /// Time spent in each step.
+    pub timings_ms: Timings,
+    /// The worker that analysed it; `None` when it never reached one.
+    pub worker: Option<WorkerId>,
+    /// What went wrong; `None` when nothing did.
+    pub error: Option<Fault>,
+}
+
+/// How a document ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Analysed.
+    Ok,
+    /// Could not be analysed.
+    Failed,
+    /// There was nothing to analyse, or nothing that may be.
+    Skipped,
+    /// Not finished for lack of budget; resumes when the ceiling is raised.
+    Incomplete,
+}
+
+impl Status {
+    /// Every status, in the order of reports.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Failed, Self::Skipped, Self::Incomplete];
+
+    /// The name in `results.jsonl`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// Facts of a document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Title.
+    pub title: Option<String>,
+    /// The type the bytes turned out to have.
+    pub content_type: ContentType,
+    /// ISO 639-1 code (639-3 where there is none) of the language of the text; `None` when it cannot be told.
+    pub language: Option<String>,
+    /// Words of the main text, by Unicode word boundaries.
+    pub words: usize,
+    /// SHA-256 of the body, hexadecimal.
+    pub sha256: String,
+    /// ISO 8601 date.
+    pub published: Option<String>,
+    /// Author.
+    pub author: Option<String>,
+    /// How much the text is to be trusted as the main text, 0 to 1.
+    pub extraction_confidence: f64,
+    /// Steps of the extraction cascade that gave the text; empty for formats without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub extraction_method: String,
+    /// Signature for near-duplicates; `None` for texts too short to compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Remarks of the parser for a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    /// The main text, with `--include-text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// Who decided what a document's analysis says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// The deterministic rules.
+    Rules,
+    /// A language model.
+    Llm,
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CacheUse {
+    /// Kind of hit.
+    pub kind: CacheKind,
+    /// Similarity of the documents, 0 to 1, for a hit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub similarity: Option<f64>,
+    /// The document whose answer this is, for a hit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<DocumentId>,
+}
+
+/// Kinds of cache hits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheKind {
+    /// Analysed for itself.
+    #[default]
+    None,
+    /// The same content was analysed before.
+    Exact,
+    /// Content with the same meaning was analysed before.
+    Semantic,
+}
+
+/// What a model used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens sent.
+    pub input_tokens: u64,
+    /// Tokens received.
+    pub output_tokens: u64,
+    /// Cost in US dollars.
+    pub cost_usd: f64,
+}
+
+/// Time spent in each step, in milliseconds with fractions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Waiting in the queue.
+    pub queue: f64,
+    /// Downloading, waits for politeness and retries included.
+    pub fetch: f64,
+    /// Parsing.
+    pub parse: f64,
+    /// Rules.
+    pub rules: f64,
+    /// Model.
+    pub llm: f64,
+}
+
+/// What the data path found in one document: the part of a [`Record`] that depends on the content alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Facts.
+    pub document: Facts,
+    /// Analysis.
+    pub analysis: Analysis,
+    /// Links as written, resolved against `<base href>` by the crawler; empty unless asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
+    /// `<base href>` as written, with the links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_href: Option<String>,
+    /// Milliseconds of parsing.
+    pub parse_ms: f64,
+    /// Milliseconds of the rules.
+    pub rules_ms: f64,
+}

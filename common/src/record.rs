@@ -7,6 +7,7 @@ use crate::{
     document::ContentType,
     fault::Fault,
     id::{DocumentId, WorkerId},
+    job::Job,
 };
 
 /// A line of `results.jsonl`.
@@ -179,4 +180,67 @@ pub struct Finding {
     pub parse_ms: f64,
     /// Milliseconds of the rules.
     pub rules_ms: f64,
+}
+
+/// What a worker commits for one job: its record, and what the coordinator needs beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Place of the document in the input, from 0.
+    pub sequence: u64,
+    /// The terminal record.
+    pub record: Record,
+    /// Links of the document as written, for a crawl.
+    pub links: Vec<String>,
+    /// What the links are relative to: `<base href>` where the document has one.
+    pub base_href: Option<String>,
+    /// Where the body came from after redirects; `None` for files.
+    pub final_url: Option<String>,
+}
+
+impl Outcome {
+    /// The outcome of `job` as `worker` leaves it, `queue_ms` after it was pushed.
+    pub fn of(job: &Job, worker: &WorkerId, queue_ms: f64, result: Result<Finding, Fault>) -> Self {
+        let mut record = Record::without_answer(job.id.clone(), job.source.clone(), None);
+        record.attempts = job.fetch_attempts + job.counters.document_errors + job.counters.worker_deaths;
+        record.timings_ms = Timings { queue: queue_ms, fetch: job.fetch_ms as f64, ..Timings::default() };
+        record.worker = Some(worker.clone());
+        let (mut links, mut base_href) = (Vec::new(), None);
+        match result {
+            Ok(finding) => {
+                record.status = Status::Ok;
+                record.decided_by = Some(DecidedBy::Rules);
+                record.timings_ms.parse = finding.parse_ms;
+                record.timings_ms.rules = finding.rules_ms;
+                record.document = Some(finding.document);
+                record.analysis = Some(finding.analysis);
+                (links, base_href) = (finding.links, finding.base_href);
+            }
+            Err(fault) => {
+                record.status = if fault.kind.is_skip() { Status::Skipped } else { Status::Failed };
+                record.error = Some(fault);
+            }
+        }
+        Self { sequence: job.sequence, record, links, base_href, final_url: job.final_url.clone() }
+    }
+}
+
+impl Record {
+    /// A record that carries no answer: `failed` or `skipped` by the kind of its fault.
+    pub fn without_answer(id: DocumentId, source: String, fault: Option<Fault>) -> Self {
+        let skip = fault.as_ref().is_some_and(|fault| fault.kind.is_skip());
+        Self {
+            id,
+            source,
+            status: if skip { Status::Skipped } else { Status::Failed },
+            attempts: 1,
+            document: None,
+            analysis: None,
+            decided_by: None,
+            cache: CacheUse::default(),
+            usage: Usage::default(),
+            timings_ms: Timings::default(),
+            worker: None,
+            error: fault,
+        }
+    }
 }

@@ -1,0 +1,62 @@
+//! A document type whose parser misbehaves on request, so that tests can show that nobody else is hurt.
+//!
+//! The first line of such a document is `sheaf-hostile: ` and one of the words of [`parse`].
+
+use std::hint::black_box;
+
+use sheaf_common::document::{ContentType, Document};
+use sheaf_common::fault::{Fault, FaultKind};
+
+const MAGIC: &[u8] = b"sheaf-hostile: ";
+
+pub(crate) fn is_hostile(body: &[u8]) -> bool {
+    body.starts_with(MAGIC)
+}
+
+/// Does what the document asks for: `loop`, `allocate`, `overflow`, `abort`, `panic`, `exit` or `chatter`.
+#[expect(clippy::panic, reason = "what this parser is for")]
+pub(crate) fn parse(body: &[u8]) -> Result<Document, Fault> {
+    let word = body.strip_prefix(MAGIC).unwrap_or_default().split(|byte| byte.is_ascii_whitespace()).next();
+    match word.unwrap_or_default() {
+        b"loop" => loop {
+            std::hint::spin_loop();
+        },
+        b"allocate" => {
+            let mut hoard: Vec<Vec<u8>> = Vec::new();
+            loop {
+                // Not zeros: pages of zeros cost nothing until they are written to.
+                hoard.push(vec![0xA5; 16 * 1024 * 1024]);
+                black_box(&hoard);
+            }
+        }
+        b"overflow" => Ok(Document { text: dive(1).to_string(), ..Document::default() }),
+        b"abort" => std::process::abort(),
+        b"panic" => panic!("the hostile document asked for it"),
+        b"exit" => std::process::exit(42),
+        b"chatter" => {
+            chatter();
+            Ok(Document {
+                content_type: ContentType::Hostile,
+                text: "this document wrote on standard output".to_owned(),
+                extraction_confidence: 1.0,
+                ..Document::default()
+            })
+        }
+        _ => Err(Fault::new(FaultKind::Malformed, "the hostile document asks for nothing that is known", "")),
+    }
+}
+
+/// Writes 1 MiB that means nothing where only answers are expected.
+#[expect(clippy::print_stdout, reason = "what this parser is for")]
+fn chatter() {
+    for _ in 0..1024 {
+        println!("{}", "\u{1}chatter{\"".repeat(102));
+    }
+}
+
+/// Recurses until the stack ends.
+#[expect(unconditional_recursion, reason = "what this parser is for")]
+fn dive(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    dive(depth + 1) + black_box(frame)[0]
+}

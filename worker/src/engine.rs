@@ -1,0 +1,170 @@
+//! Decides by mode and document where a job is analysed.
+
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use sheaf_common::{
+    fault::{Fault, FaultKind},
+    job::{AnalysisOptions, Job},
+    record::Finding,
+};
+
+use crate::{
+    analyst,
+    child::{ChildCommand, ChildPool},
+};
+
+/// Where documents are analysed. The results are the same in every mode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// One document after the other, in order.
+    Sync,
+    /// Many documents in flight; CPU work on the blocking pool.
+    #[default]
+    Async,
+    /// Each document in a child process.
+    Process,
+    /// CPU-bound documents in child processes, the others on the runtime.
+    Hybrid,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 4] = [Self::Sync, Self::Async, Self::Process, Self::Hybrid];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Async => "async",
+            Self::Process => "process",
+            Self::Hybrid => "hybrid",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name).ok_or_else(|| format!("no mode is called {name}"))
+    }
+}
+
+/// Caps on the analysis of one document.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineLimits {
+    /// Documents analysed at once.
+    pub slots: usize,
+    /// Wall clock for one document.
+    pub parse_timeout: Duration,
+    /// Memory of a child process beyond its own code and stack, in bytes.
+    pub parse_memory_bytes: u64,
+}
+
+/// Analyses jobs in the mode of the run.
+///
+/// A document whose parser is other people's code on binary input (PDF, DOCX), or that is larger or nested deeper
+/// than a thread should be trusted with, goes to a child process in every mode: a thread that hangs cannot be killed
+/// and a stack that overflows takes the process with it.
+#[derive(Debug)]
+pub struct Engine {
+    mode: Mode,
+    limits: EngineLimits,
+    children: ChildPool,
+    /// Threads that ran out of time and cannot be killed.
+    abandoned: AtomicUsize,
+}
+
+/// Where one job is analysed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Thread,
+    Child,
+}
+
+impl Engine {
+    /// An engine whose child processes are started with `command`.
+    pub fn new(mode: Mode, limits: EngineLimits, command: ChildCommand) -> Self {
+        Self { mode, limits, children: ChildPool::new(command, limits), abandoned: AtomicUsize::new(0) }
+    }
+
+    /// Documents analysed at once.
+    pub fn slots(&self) -> usize {
+        if self.mode == Mode::Sync { 1 } else { self.limits.slots.max(1) }
+    }
+
+    /// Analyses one job within the caps.
+    pub async fn analyse(&self, job: &Job, options: AnalysisOptions) -> Result<Finding, Fault> {
+        match self.place(job, options) {
+            Place::Child => self.children.analyse(job, options).await,
+            Place::Thread => self.on_a_thread(job, options).await,
+        }
+    }
+
+    fn place(&self, job: &Job, options: AnalysisOptions) -> Place {
+        if self.mode == Mode::Process {
+            return Place::Child;
+        }
+        let cost = sheaf_parse::cost(&analyst::input(job, options));
+        if !cost.is_trusted() || (self.mode == Mode::Hybrid && cost.is_cpu_bound()) {
+            Place::Child
+        } else {
+            Place::Thread
+        }
+    }
+
+    async fn on_a_thread(&self, job: &Job, options: AnalysisOptions) -> Result<Finding, Fault> {
+        let owned = Arc::new(job.clone());
+        let work = tokio::task::spawn_blocking(move || analyst::analyse(&owned, options));
+        match tokio::time::timeout(self.limits.parse_timeout, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Fault::new(
+                FaultKind::Internal,
+                "the thread that analysed this document ended without an answer",
+                "run again; if it happens again, try --parallelism-mode process",
+            )),
+            Err(_) => {
+                let abandoned = self.abandoned.fetch_add(1, Ordering::Relaxed) + 1;
+                tracing::warn!(source = job.source, abandoned, "a thread ran out of time and was left behind");
+                Err(timed_out(self.limits.parse_timeout))
+            }
+        }
+    }
+}
+
+/// The fault of a document whose analysis ran into the wall-clock cap.
+pub(crate) fn timed_out(limit: Duration) -> Fault {
+    Fault::new(
+        FaultKind::ParseTimeout,
+        format!("parsing was stopped after {} s", limit.as_secs_f64()),
+        "raise --parse-timeout if the document is worth the time",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mode_is_known_by_its_name() {
+        for mode in Mode::ALL {
+            assert_eq!(mode.name().parse(), Ok(mode));
+        }
+        assert!("asinc".parse::<Mode>().is_err());
+    }
+}

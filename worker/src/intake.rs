@@ -1,0 +1,103 @@
+//! Leases jobs, keeps at most N in flight, commits outcomes.
+
+use std::{sync::Arc, time::Duration};
+
+use sheaf_common::{
+    id::WorkerId,
+    job::AnalysisOptions,
+    queue::{Commit, JobQueue, Leased, QueueError, Release},
+    record::Outcome,
+    shutdown::Shutdown,
+};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{Engine, heartbeat::Heartbeat};
+
+/// How long one lease call waits for work; also how fast an idle worker sees that it should drain.
+const LEASE_WAIT: Duration = Duration::from_millis(500);
+/// Wait after an error of the queue; the queue's own client has retried before.
+const QUEUE_ERROR_WAIT: Duration = Duration::from_secs(1);
+
+/// A worker: leases jobs from a queue, has its engine analyse them, commits the outcomes.
+#[derive(Debug)]
+pub struct Worker<Q> {
+    /// Its name, unique for each start of a process.
+    pub id: WorkerId,
+    /// Where jobs come from and outcomes go.
+    pub queue: Arc<Q>,
+    /// What analyses them.
+    pub engine: Arc<Engine>,
+    /// Equal for every document of the run.
+    pub options: AnalysisOptions,
+    /// Keeps the leases.
+    pub heartbeat: Heartbeat,
+}
+
+impl<Q: JobQueue> Worker<Q> {
+    /// Works until asked to drain, then finishes what is in flight; when asked to stop, hands it back.
+    pub async fn run(self, shutdown: Shutdown) {
+        let worker = Arc::new(self);
+        let slots = Arc::new(Semaphore::new(worker.engine.slots()));
+        let mut tasks = JoinSet::new();
+        while !shutdown.is_draining() {
+            while tasks.try_join_next().is_some() {}
+            let Some(Ok(first)) = shutdown.draining().run_until_cancelled(slots.clone().acquire_owned()).await else {
+                break;
+            };
+            let most = 1 + slots.available_permits();
+            let leasing = worker.queue.lease(&worker.id, most, LEASE_WAIT);
+            let leased = match shutdown.draining().run_until_cancelled(leasing).await {
+                None => break,
+                Some(Ok(leased)) => leased,
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "no jobs could be leased, trying again");
+                    tokio::time::sleep(QUEUE_ERROR_WAIT).await;
+                    continue;
+                }
+            };
+            let mut first = Some(first);
+            for leased in leased {
+                let slot = match first.take() {
+                    Some(slot) => Ok(slot),
+                    None => slots.clone().try_acquire_owned(),
+                };
+                let (worker, shutdown) = (worker.clone(), shutdown.clone());
+                tasks.spawn(async move {
+                    worker.attend(leased, &shutdown).await;
+                    drop(slot);
+                });
+            }
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// One job, from lease to commit.
+    async fn attend(&self, leased: Leased, shutdown: &Shutdown) {
+        let lease = self.heartbeat.hold(leased.token);
+        let Leased { job, token, waited } = leased;
+        let result = tokio::select! {
+            result = self.engine.analyse(&job, self.options) => result,
+            () = lease.lost() => {
+                tracing::warn!(source = job.source, "the lease was lost, the work is dropped");
+                return;
+            }
+            () = shutdown.stopping().cancelled() => {
+                report(self.queue.release(token, Release::HandBack).await.map(|_| ()));
+                return;
+            }
+        };
+        let outcome = Outcome::of(&job, &self.id, waited.as_secs_f64() * 1e3, result);
+        match self.queue.commit(token, outcome).await {
+            Ok(Commit::Committed) => {}
+            Ok(Commit::LeaseLost) => tracing::warn!(source = job.source, "the lease was lost before the commit"),
+            Err(error) => report(Err(error)),
+        }
+    }
+}
+
+/// A job whose queue fails is delivered again when its lease runs out.
+fn report(result: Result<(), QueueError>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "the queue failed; the job will be delivered again");
+    }
+}

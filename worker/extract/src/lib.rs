@@ -1,1 +1,27 @@
-//! (being built)
+//! Main text, metadata and page kind of an HTML page.
+//!
+//! [`extract`] is a pure function of the page's bytes: no I/O, no clock, no address, the same result on every run. It
+//! stands hostile input: time is close to linear in the page's length, no input makes it panic, and pages nested
+//! deeper than [`DEPTH_LIMIT`] give their text without a tree being built.
+//!
+//! The page is parsed once ([`tree`]) and cut into blocks ([`block`]). A learned model tells for each block whether it
+//! belongs to the main text.
+
+mod block;
+mod cascade;
+mod date;
+mod depth;
+mod error;
+mod extraction;
+mod flat;
+mod keyword;
+mod metadata;
+mod opinion;
+mod structured;
+mod tree;
+mod words;
+
+pub use cascade::{DEPTH_LIMIT, SIZE_LIMIT, extract};
+pub use depth::nesting_depth;
+pub use error::ExtractError;
+pub use extraction::{Effort, Extraction, Heading, Link, Method, PageKind, Signals};

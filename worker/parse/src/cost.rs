@@ -94,6 +94,6 @@ pub fn cost(input: &Input<'_>) -> Cost {
 
 /// Whether the page may be nested too deeply. A page with few tags cannot be, so most pages cost one count of a byte.
 fn is_deep(body: &[u8]) -> bool {
-    let tags = body.iter().filter(|&&byte| byte == b'<').count();
+    let tags = body.iter().filter(|&&byte| byte == b'<').take(TRUSTED_HTML_DEPTH + 1).count();
     tags > TRUSTED_HTML_DEPTH && crate::html::nesting_depth(body) > TRUSTED_HTML_DEPTH
 }

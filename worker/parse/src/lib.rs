@@ -11,6 +11,7 @@
 //! | `charset` | bytes to characters |
 //! | `gzip`, `package` | unpacking with a cap: a compressed file, the parts of a DOCX |
 //! | `html`, `markdown`, `text`, `pdf`, `docx` | one parser each |
+//! | `front_matter`, `markup`, `day` | what a Markdown file says of itself, the HTML in it, ISO days |
 //! | `prose` | the text being put together, block by block, up to the cap |
 //! | `hostile` | a stand-in whose parser misbehaves on request; compiled with the feature `hostile` alone |
 //!
@@ -28,8 +29,10 @@
 mod boundary;
 mod charset;
 mod cost;
+mod day;
 mod detect;
 mod docx;
+mod front_matter;
 mod gzip;
 #[cfg(feature = "hostile")]
 mod hostile;
@@ -37,6 +40,7 @@ mod html;
 pub mod limits;
 mod magic;
 mod markdown;
+mod markup;
 mod package;
 mod pdf;
 mod prose;

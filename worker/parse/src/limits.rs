@@ -23,11 +23,11 @@ pub const MAX_GUNZIPPED_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_ZIP_ENTRIES: usize = 10_000;
 
 /// Bytes that the parts of a DOCX which are read may unpack to, all together. A thousand pages of plain prose are some
-/// 10 MiB of WordprocessingML, so real documents stay well below.
+/// 10 MiB of `WordprocessingML`, so real documents stay well below.
 pub const MAX_UNZIPPED_BYTES: u64 = 96 * 1024 * 1024;
 
 /// How many times its packed size a part of a DOCX may grow once it is past [`RATIO_GRACE_BYTES`]. DEFLATE reaches
-/// 1,032 at most; WordprocessingML packs 10 to 30 times, long tables up to about 100.
+/// 1,032 at most; `WordprocessingML` packs 10 to 30 times, long tables up to about 100.
 pub const MAX_ZIP_RATIO: u64 = 200;
 
 /// Bytes up to which [`MAX_ZIP_RATIO`] is not asked about.

@@ -246,26 +246,47 @@ fn note_links(paragraph: &Paragraph, links: &mut Vec<(String, String)>) {
 /// Lines of a paragraph made one, words broken at a line's end made whole.
 fn unbroken(text: &str, heading: bool) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut above = "";
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        if breaks_a_word(&out, line) {
-            out.pop();
-        } else if !out.is_empty() {
+        if !above.is_empty() {
             // A line end that the page sets on purpose stays: verse, addresses.
-            let short = !heading && out.rsplit('\n').next().is_some_and(|last| last.chars().count() < 40);
-            out.push(if short { '\n' } else { ' ' });
+            let short = !heading && above.chars().count() < 40;
+            out.push(if short && !breaks_a_word(above, line) { '\n' } else { ' ' });
         }
         out.push_str(line);
+        above = line;
     }
-    out
+    if !out.contains("- ") && !out.contains("\u{2010} ") {
+        return out;
+    }
+    // The reader of the page has joined lines already and left the hyphens.
+    let mut whole = String::with_capacity(out.len());
+    let mut rest = out.as_str();
+    while let Some((at, hyphen)) = rest.match_indices(['-', '\u{2010}']).find(|&(at, hyphen)| {
+        let after = rest.get(at + hyphen.len()..).unwrap_or_default();
+        after
+            .strip_prefix(' ')
+            .is_some_and(|after| breaks_a_word(rest.get(..at + hyphen.len()).unwrap_or_default(), after))
+    }) {
+        whole.push_str(rest.get(..at).unwrap_or_default());
+        rest = rest.get(at + hyphen.len() + 1..).unwrap_or_default();
+    }
+    whole.push_str(rest);
+    whole
 }
+
+/// Words before which a hyphen stands for what two words share: "pre- and post-war".
+const SHARING: &[&str] =
+    &["and", "or", "to", "und", "oder", "bis", "sowie", "et", "ou", "y", "o", "e", "en", "of", "och", "og"];
 
 /// Whether `before` ends in a hyphen that was put there to break a word which `line` goes on with. A hyphen after a
 /// letter and before a small letter nearly always is; a compound that happens to break at its own hyphen loses it.
 fn breaks_a_word(before: &str, line: &str) -> bool {
     let mut end = before.chars().rev();
-    matches!(end.next(), Some('-' | '\u{2010}' | '\u{AD}'))
+    matches!(end.next(), Some('-' | '\u{2010}'))
         && end.next().is_some_and(char::is_lowercase)
         && line.chars().next().is_some_and(char::is_lowercase)
+        && !line.split(|c: char| !c.is_alphabetic()).next().is_some_and(|word| SHARING.contains(&word))
 }
 
 /// Whether the first paragraph of a page goes on with the last one of the page before.
@@ -284,35 +305,43 @@ fn join(prose: &mut Prose, text: &str) {
     prose.extend(text);
 }
 
-/// Takes out what stands first or last on most pages but for its numbers; says how many pieces that were.
+/// Takes out what stands first or last on a page and, but for its numbers, on its neighbours too; says how many pieces
+/// that were. Chapters have heads of their own, and books one on the left and one on the right: hence two pages away.
 fn drop_running_lines(pages: &mut [Vec<Piece>]) -> usize {
     const LONGEST: usize = 120;
-    let key = |piece: &Piece, first: bool| {
+    const PAGES: usize = 3;
+    let key = |piece: Option<&Piece>| {
+        let piece = piece.filter(|piece| piece.text.len() <= LONGEST)?;
         let text: String = piece.text.chars().filter(|c| !c.is_ascii_digit()).collect();
-        (piece.text.len() <= LONGEST).then(|| (first, text.trim().to_lowercase()))
+        Some(text.trim().to_lowercase())
     };
-    let with_text = pages.iter().filter(|page| page.len() > 1).count();
-    if with_text < 3 {
-        return 0;
-    }
-    let mut counts: HashMap<(bool, String), usize> = HashMap::new();
-    for page in pages.iter().filter(|page| page.len() > 1) {
-        let first = page.first().and_then(|piece| key(piece, true));
-        let last = page.last().and_then(|piece| key(piece, false));
-        for key in first.into_iter().chain(last) {
+    let runs = |keys: &[Option<String>]| {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for key in keys.iter().flatten() {
             *counts.entry(key).or_default() += 1;
         }
-    }
-    let mut dropped = 0;
-    for page in pages.iter_mut().filter(|page| page.len() > 1) {
-        let runs = |key: Option<(bool, String)>| {
-            key.and_then(|key| counts.get(&key)).is_some_and(|&count| count >= 3 && count * 2 > with_text)
+        let near = |at: usize, key: &str| {
+            let from = at.saturating_sub(2);
+            let neighbours = keys.iter().enumerate().skip(from).take(at + 3 - from);
+            neighbours.filter(|&(other, _)| other != at).any(|(_, other)| other.as_deref() == Some(key))
         };
-        if page.last().is_some_and(|piece| runs(key(piece, false))) {
+        keys.iter()
+            .enumerate()
+            .map(|(at, key)| {
+                key.as_deref()
+                    .is_some_and(|key| counts.get(key).is_some_and(|&n| n >= PAGES) && near(at, key))
+            })
+            .collect::<Vec<bool>>()
+    };
+    let first: Vec<_> = pages.iter().map(|page| key(page.first())).collect();
+    let last: Vec<_> = pages.iter().map(|page| key(page.last())).collect();
+    let mut dropped = 0;
+    for ((page, first), last) in pages.iter_mut().zip(runs(&first)).zip(runs(&last)) {
+        if last && page.len() > 1 {
             page.pop();
             dropped += 1;
         }
-        if page.len() > 1 && page.first().is_some_and(|piece| runs(key(piece, true))) {
+        if first && page.len() > 1 {
             page.remove(0);
             dropped += 1;
         }

@@ -40,7 +40,7 @@ impl Prose {
         self.cut_bytes += block.len() - kept;
     }
 
-    /// Takes off the last `length` bytes of the text, to put something else there.
+    /// The last character so far.
     pub(crate) fn last_char(&self) -> Option<char> {
         self.text.chars().next_back()
     }
@@ -56,11 +56,6 @@ impl Prose {
     /// Takes the last character off.
     pub(crate) fn pop(&mut self) {
         self.text.pop();
-    }
-
-    /// Whether more text would be cut off.
-    pub(crate) fn is_full(&self) -> bool {
-        self.cut_bytes > 0 || self.text.len() >= MAX_TEXT_BYTES
     }
 
     /// Adds a heading to the list; its text is pushed apart from this.

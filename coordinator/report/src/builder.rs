@@ -72,7 +72,7 @@ impl SummaryBuilder {
             counted: BTreeSet::new(),
             lengths: LengthTally::new(),
             copies: Copies::default(),
-            near: Near::default(),
+            near: Near::new(),
             faults: Faults::default(),
             languages: kinds(),
             document_types: kinds(),
@@ -213,6 +213,7 @@ impl SummaryBuilder {
         };
         let (outliers, no_common_ground) = outliers(&ground);
         let topics = self.topics.topics(labels);
+        let (near_duplicates, near_duplicate_documents) = self.near.groups(labels);
         let languages = counts(&self.languages);
         let document_types = counts(&self.document_types);
         let advised = self.advised.iter().map(|(&(thousandths, sequence), reasons)| Advised {
@@ -243,7 +244,9 @@ impl SummaryBuilder {
             lengths: self.lengths.lengths(),
             entities: self.topics.entities(labels),
             topics,
-            near_duplicates: self.near.groups(labels),
+            near_duplicates,
+            near_duplicate_documents,
+            copies: self.copies.total(),
             exact_duplicates: self.copies.groups(labels),
             outliers,
             faults: self.faults.groups(labels),

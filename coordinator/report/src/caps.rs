@@ -6,8 +6,8 @@ pub const ROWS: usize = 1_000;
 pub const FAILED_ROWS: usize = 200;
 /// Documents whose names are kept for lists (some 200 bytes each); later ones are named by their place in the input.
 pub const LABELS: usize = 50_000;
-/// Documents compared for near-duplicates.
-pub const COMPARED: usize = 500_000;
+/// Documents compared for near-duplicates (264 bytes each).
+pub const COMPARED: usize = 200_000;
 /// Documents remembered as sharing a topic (a bit each).
 pub const SHARING: u64 = 1 << 24;
 /// Different key phrases and entities counted at once; beyond that the rarest are forgotten.

@@ -1,8 +1,12 @@
 //! Documents with the same or nearly the same content.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+};
 
 use sheaf_common::{analysis::Fingerprint, id::DocumentId};
+use sheaf_rules::NearDuplicates;
 
 use crate::{
     caps,
@@ -44,7 +48,7 @@ impl Copies {
     /// The largest groups, each with its original first.
     pub(crate) fn groups(&self, labels: &Labels) -> Listed<DuplicateGroup> {
         let mut groups: Vec<_> = self.of.iter().collect();
-        groups.sort_by_key(|(_, group)| (std::cmp::Reverse(group.documents), group.first.first().copied()));
+        groups.sort_by_key(|(_, group)| (Reverse(group.documents), group.first.first().copied()));
         let group = |(id, group): (&DocumentId, &Group)| {
             let original = labels.sequence(id);
             let members = original.into_iter().chain(group.first.iter().copied());
@@ -69,23 +73,30 @@ impl Group {
     }
 }
 
+/// Estimated Jaccard similarity of word sequences from which on documents count as nearly the same.
+const NEARLY: f64 = 0.8;
+
 /// Documents whose texts are nearly the same, by their fingerprints.
-#[derive(Default)]
 pub(crate) struct Near {
-    same: HashMap<Box<str>, Group>,
+    set: NearDuplicates,
     compared: usize,
     left_out: u64,
 }
 
 impl Near {
-    /// Compares a document with those before it, up to [`caps::COMPARED`].
+    /// No documents yet.
+    pub(crate) fn new() -> Self {
+        Self { set: NearDuplicates::new(NEARLY), compared: 0, left_out: 0 }
+    }
+
+    /// Takes in a document, up to [`caps::COMPARED`].
     pub(crate) fn add(&mut self, sequence: u64, fingerprint: &Fingerprint) {
-        if self.compared >= caps::COMPARED {
-            self.left_out += 1;
-            return;
+        match usize::try_from(sequence) {
+            Ok(index) if self.compared < caps::COMPARED => {
+                self.compared += usize::from(self.set.add(index, fingerprint))
+            }
+            _ => self.left_out += 1,
         }
-        self.compared += 1;
-        self.same.entry(fingerprint.0.as_str().into()).or_default().add(sequence);
     }
 
     /// Documents that were not compared, for lack of room.
@@ -93,16 +104,17 @@ impl Near {
         self.left_out
     }
 
-    /// The largest groups.
-    pub(crate) fn groups(&self, labels: &Labels) -> Listed<DuplicateGroup> {
-        let mut groups: Vec<_> = self.same.values().filter(|group| group.documents > 1).collect();
-        groups.sort_by_key(|group| (std::cmp::Reverse(group.documents), group.first.first().copied()));
-        let total = groups.len() as u64;
-        let group = |group: &Group| DuplicateGroup {
-            documents: group.documents,
-            similarity: 1.0,
-            members: group.first.iter().map(|&sequence| labels.document(sequence)).collect(),
+    /// The largest groups; and how many documents are in any group.
+    pub(crate) fn groups(&self, labels: &Labels) -> (Listed<DuplicateGroup>, u64) {
+        let mut groups = self.set.groups();
+        let documents = groups.iter().map(|group| group.len() as u64).sum();
+        groups.sort_by_key(|group| (Reverse(group.len()), group.first().copied()));
+        let group = |group: &Vec<usize>| DuplicateGroup {
+            documents: group.len() as u64,
+            similarity: NEARLY,
+            members: group.iter().take(caps::MEMBERS).map(|&index| labels.document(index as u64)).collect(),
         };
-        Listed { total, items: groups.into_iter().take(caps::GROUPS).map(group).collect() }
+        let items = groups.iter().take(caps::GROUPS).map(group).collect();
+        (Listed { total: groups.len() as u64, items }, documents)
     }
 }

@@ -26,8 +26,12 @@ pub struct Summary {
     pub entities: Listed<Topic>,
     /// Groups of documents whose texts are nearly the same, the largest first.
     pub near_duplicates: Listed<DuplicateGroup>,
+    /// Documents in any of these groups.
+    pub near_duplicate_documents: u64,
     /// Documents with the same content as an earlier one, grouped by that.
     pub exact_duplicates: Listed<DuplicateGroup>,
+    /// Documents that are copies of an earlier one.
+    pub copies: u64,
     /// Documents unlike the rest.
     pub outliers: Listed<Outlier>,
     /// What failed or was skipped, by kind, the most frequent first.
@@ -175,7 +179,7 @@ pub struct Topic {
 pub struct DuplicateGroup {
     /// How many there are.
     pub documents: u64,
-    /// Lowest similarity by which a member was taken in, 0 to 1.
+    /// Estimated similarity from which on a document was taken in, 0 to 1; 1 for exact copies.
     pub similarity: f64,
     /// The first of them in input order, the original first.
     pub members: Vec<DocumentRef>,

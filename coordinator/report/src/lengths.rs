@@ -57,13 +57,15 @@ impl LengthTally {
 
     /// What is known of all of them.
     pub(crate) fn lengths(&self) -> Lengths {
-        let at = |quantile: f64| self.histogram.value_at_quantile(quantile).saturating_sub(1);
+        let longest = self.longest.first().map_or(0, |(Reverse(words), _)| *words);
+        // The histogram rounds upwards, which must not lead beyond the longest.
+        let at = |quantile: f64| self.histogram.value_at_quantile(quantile).saturating_sub(1).min(longest);
         let used = self.steps.iter().rposition(|&count| count > 0).map_or(0, |last| last + 1);
         Lengths {
             words: self.words,
-            median: if self.histogram.is_empty() { 0 } else { at(0.5) },
-            p95: if self.histogram.is_empty() { 0 } else { at(0.95) },
-            longest: self.longest.first().map_or(0, |(Reverse(words), _)| *words),
+            median: at(0.5),
+            p95: at(0.95),
+            longest,
             steps: STEPS.into_iter().zip(self.steps).take(used).collect(),
         }
     }

@@ -102,7 +102,11 @@ fn groups(summary: &Summary, groups: &Listed<DuplicateGroup>) -> Markup {
         @for group in &groups.items {
             div class="group" {
                 h3 { @if let Some(first) = group.members.first() { (reference_with_source(summary, first)) } span { (count(group.documents, "document")) } }
-                (references(summary, group.members.get(1..).unwrap_or_default(), group.documents.saturating_sub(1)))
+                ul {
+                    @for member in group.members.iter().skip(1) { li { (reference_with_source(summary, member)) } }
+                    @let more = group.documents.saturating_sub(group.members.len() as u64);
+                    @if more > 0 { li class="muted" { "and " (grouped(more)) " more" } }
+                }
             }
         }
         (left_out(groups.left_out(), "group"))

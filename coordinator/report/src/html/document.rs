@@ -13,14 +13,20 @@ use crate::{
     summary::{DocumentRow, Summary},
 };
 
-/// Documents that are in sight at once; the others are behind a line that opens.
+/// Documents that are in sight at once; the others are behind a line that opens, unless they are few.
 const IN_SIGHT: usize = 25;
+/// Others that are not worth hiding.
+const FEW: usize = 10;
 
 pub(super) fn documents(summary: &Summary) -> Option<Section> {
     if summary.rows.is_empty() {
         return None;
     }
-    let (in_sight, more) = summary.rows.split_at(summary.rows.len().min(IN_SIGHT));
+    let (in_sight, more) = summary.rows.split_at(if summary.rows.len() <= IN_SIGHT + FEW {
+        summary.rows.len()
+    } else {
+        IN_SIGHT
+    });
     let left_out = summary.counts.total.saturating_sub(summary.rows.len() as u64);
     Section::new(
         "documents",
@@ -38,7 +44,7 @@ pub(super) fn documents(summary: &Summary) -> Option<Section> {
             div class="docs" { @for row in in_sight { (document(row)) } }
             @if !more.is_empty() {
                 details class="more" {
-                    summary { "Show " (count(more.len() as u64, "document")) " more" }
+                    summary { "Show " (count(more.len() as u64, "more document")) }
                     div class="docs" { @for row in more { (document(row)) } }
                 }
             }

@@ -101,7 +101,7 @@ pub(super) fn configuration(summary: &Summary) -> Option<Section> {
                 }
                 br;
             }
-            @if !run.versions.is_empty() { (settings("Versions", &run.versions)) }
+            @if !run.versions.is_empty() { div class="sub" { (settings("Versions", &run.versions)) } }
         },
     )
 }

@@ -3,6 +3,7 @@
 //! | noun | what it is |
 //! | --- | --- |
 //! | [`Fetch`] | the door: one attempt to download one document |
+//! | [`Pool`] | many downloads at once, none of which holds up the others; the one owner of retries |
 //! | [`HttpFetcher`] | the real thing: redirects, robots.txt, address checks, caps, time limits |
 //! | [`FetchLimits`] | what a download may cost |
 //! | [`FetchFailure`], [`Advice`] | why one failed, and what to do about it |
@@ -19,6 +20,7 @@ mod http;
 mod limits;
 mod lookup;
 mod media;
+mod pool;
 mod robots;
 mod robots_cache;
 #[cfg(feature = "testing")]
@@ -32,4 +34,5 @@ pub use failure::{Advice, FetchFailure};
 pub use http::{HttpFetcher, SetupError};
 pub use limits::FetchLimits;
 pub use lookup::{Lookup, LookupAnswer, SystemLookup};
+pub use pool::{Order, Outcome, Pool, PoolInput, PoolOutput, PoolSettings};
 pub use web::USER_AGENT;

@@ -138,7 +138,7 @@ impl Writer {
                     code.trim_end().lines().map(|line| format!("    {line}")).collect();
                 self.prose.push(Gap::Paragraph, &indented.join("\n"));
                 self.into = Into::Block;
-                self.gap = None;
+                self.gap = Some(Gap::Paragraph);
             }
             TagEnd::HtmlBlock => {
                 let text = markup::strip(&std::mem::take(&mut self.block));

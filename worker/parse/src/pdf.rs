@@ -25,6 +25,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Document, Fault> {
         .for_each_page(stream_options(parser.page_count()), |event| reading.event(event))
         .map_err(|error| refused(&error, body))?;
     let mut document = Document { content_type: ContentType::Pdf, ..Document::default() };
+    let damaged = quality.pages_incomplete
+        || quality.unresolved_page_nodes > 0
+        || quality.undecodable_content_streams > 0;
     let remarks = &mut document.marks.remarks;
     if quality.pages_incomplete || quality.unresolved_page_nodes > 0 {
         remarks.push("the PDF is damaged and some of its pages could not be found".to_owned());
@@ -34,7 +37,11 @@ pub(crate) fn parse(body: &[u8]) -> Result<Document, Fault> {
     if quality.undecodable_content_streams > 0 {
         remarks.push(format!("{} parts of pages could not be decoded", quality.undecodable_content_streams));
     }
-    reading.finish(&mut document, &parser)?;
+    let declared = quality.declared_page_count.unwrap_or(0).max(parser.page_count());
+    reading.finish(&mut document, declared as usize)?;
+    if damaged {
+        document.extraction_confidence *= 0.8;
+    }
     Ok(document)
 }
 
@@ -112,8 +119,7 @@ impl Reading {
         ControlFlow::Continue(())
     }
 
-    fn finish(mut self, document: &mut Document, parser: &PdfParser) -> Result<(), Fault> {
-        let declared = parser.page_count() as usize;
+    fn finish(mut self, document: &mut Document, declared: usize) -> Result<(), Fault> {
         let read = self.pages.len();
         let blank = self.pages.iter().filter(|page| page.is_empty()).count();
         let marks = &mut document.marks;
@@ -129,7 +135,7 @@ impl Reading {
         if blank == read {
             return Err(without_text(read, self.unreadable_text));
         }
-        if read < declared {
+        if self.full || declared > MAX_PDF_PAGES as usize {
             marks.remarks.push(format!("the PDF has {declared} pages and the first {read} were read"));
         }
         if !self.failed.is_empty() {
@@ -289,11 +295,14 @@ fn breaks_a_word(before: &str, line: &str) -> bool {
         && !line.split(|c: char| !c.is_alphabetic()).next().is_some_and(|word| SHARING.contains(&word))
 }
 
-/// Whether the first paragraph of a page goes on with the last one of the page before.
+/// Whether the first paragraph of a page goes on with the last one of the page before, which does not end a sentence.
 fn continues(prose: &Prose, text: &str) -> bool {
     let open =
         prose.last_char().is_some_and(|c| c.is_alphanumeric() || matches!(c, ',' | '-' | '\u{2010}' | ';'));
-    open && text.chars().next().is_some_and(char::is_lowercase)
+    let number = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let goes_on = text.chars().next().is_some_and(char::is_lowercase)
+        || (number > 0 && !text.get(number..).is_some_and(|rest| rest.starts_with(['.', ')'])));
+    open && goes_on
 }
 
 fn join(prose: &mut Prose, text: &str) {
@@ -309,7 +318,7 @@ fn join(prose: &mut Prose, text: &str) {
 /// that were. Chapters have heads of their own, and books one on the left and one on the right: hence two pages away.
 fn drop_running_lines(pages: &mut [Vec<Piece>]) -> usize {
     const LONGEST: usize = 120;
-    const PAGES: usize = 3;
+    let enough = pages.iter().filter(|page| page.len() > 2).count().clamp(2, 3);
     let key = |piece: Option<&Piece>| {
         let piece = piece.filter(|piece| piece.text.len() <= LONGEST)?;
         let text: String = piece.text.chars().filter(|c| !c.is_ascii_digit()).collect();
@@ -329,7 +338,7 @@ fn drop_running_lines(pages: &mut [Vec<Piece>]) -> usize {
             .enumerate()
             .map(|(at, key)| {
                 key.as_deref()
-                    .is_some_and(|key| counts.get(key).is_some_and(|&n| n >= PAGES) && near(at, key))
+                    .is_some_and(|key| counts.get(key).is_some_and(|&n| n >= enough) && near(at, key))
             })
             .collect::<Vec<bool>>()
     };
@@ -337,11 +346,11 @@ fn drop_running_lines(pages: &mut [Vec<Piece>]) -> usize {
     let last: Vec<_> = pages.iter().map(|page| key(page.last())).collect();
     let mut dropped = 0;
     for ((page, first), last) in pages.iter_mut().zip(runs(&first)).zip(runs(&last)) {
-        if last && page.len() > 1 {
+        if last && page.len() > 2 {
             page.pop();
             dropped += 1;
         }
-        if first && page.len() > 1 {
+        if first && page.len() > 2 {
             page.remove(0);
             dropped += 1;
         }

@@ -110,7 +110,8 @@ fn title(text: &str) -> Option<String> {
     let fits = (3..=120).contains(&length)
         && letters * 2 >= length
         && first.chars().next().is_some_and(char::is_alphanumeric)
-        && !first.ends_with(['.', ',', ';', ':', '{', '}', '(', ')', '[', ']', '\\', '=', '>', '!'])
+        && !first.ends_with(['.', ',', ';', ':', '{', '}', '(', '[', ']', '\\', '=', '>', '!'])
+        && !first.ends_with("()")
         && !first.contains(['\t', '=', '{', '}', '<', '>', ';', '|'])
         && first.matches(',').count() <= 2;
     (fits && (underlined || next.is_empty())).then(|| one_line(first, MAX_LINE_BYTES))

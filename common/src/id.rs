@@ -52,6 +52,11 @@ impl DocumentId {
     pub fn of_source(canonical: &[u8]) -> Self {
         Self(hex(&Sha256::digest(canonical)[..8]))
     }
+
+    /// The id as a number, for tables with an entry a document; `None` for a name that is not an id.
+    pub fn number(&self) -> Option<u64> {
+        u64::from_str_radix(&self.0, 16).ok()
+    }
 }
 
 /// Lower-case hexadecimal digits of `bytes`.

@@ -1,0 +1,212 @@
+//! Flags and their meaning. What a flag changes is said where it stands.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
+use sheaf_common::{job::Extraction, telemetry::LogFormat};
+use sheaf_worker::Mode;
+
+/// Analyse large sets of documents: download, extract, say what is in them.
+#[derive(Debug, Parser)]
+#[command(name = "coordinator", version, propagate_version = true, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Analyse a set, show progress, write a report, exit
+    #[command(after_help = EXIT_STATUS)]
+    Run(Box<RunArguments>),
+    /// Parse documents for the parent process
+    #[command(hide = true)]
+    ParseChild {
+        /// Private memory this process may have beyond its stack
+        #[arg(long)]
+        memory_bytes: u64,
+    },
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 every document ok or skipped; 3 the run completed and some documents failed; 1 the run could not \
+complete; 2 the command line was wrong; 130 interrupted (run the same command again to carry on).
+
+Examples:
+  coordinator run reports/                         every document in a folder
+  coordinator run https://example.org/sitemap.xml  every page of a site's map
+  coordinator run @urls.txt --out march            a list, results in the folder march
+  coordinator run https://example.org/docs/ --crawl-depth 2 --include 'example.org/docs/**'";
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// A URL, a file, a folder (walked), a sitemap, @LIST (a file with one source a line, # comments) or - (the list on
+    /// standard input)
+    #[arg(required = true, value_name = "SOURCE")]
+    pub(super) sources: Vec<OsString>,
+
+    /// Folder for results; the same command on the same folder carries on where it stopped
+    #[arg(long, value_name = "DIR", default_value = "sheaf-out", help_heading = "Results")]
+    pub(super) out: PathBuf,
+
+    /// Forget what an earlier run left in the output folder and start over
+    #[arg(long, help_heading = "Results")]
+    pub(super) fresh: bool,
+
+    /// Put the extracted text in each result
+    #[arg(long, help_heading = "Results")]
+    pub(super) include_text: bool,
+
+    /// Where documents are analysed; the results are the same
+    #[arg(long, value_enum, value_name = "MODE", default_value = "async", help_heading = "Speed")]
+    pub(super) parallelism_mode: ModeArgument,
+
+    /// Documents downloaded at once
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = count(), help_heading = "Speed")]
+    pub(super) max_workers: u64,
+
+    /// Documents analysed at once
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = count(), help_heading = "Speed")]
+    pub(super) analysis_workers: u64,
+
+    /// How hard to look for the main text of a page: fast, cheap extractors only; best, every extractor on every page;
+    /// auto, the dear ones where the cheap ones are unsure
+    #[arg(long, value_enum, value_name = "EFFORT", default_value = "auto", help_heading = "Speed")]
+    pub(super) extraction: ExtractionArgument,
+
+    /// Follow links within the same site, this many deep
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64), help_heading = "Sources")]
+    pub(super) crawl_depth: u32,
+
+    /// Take only files and pages that match this glob, of what a folder, a sitemap or a crawl names; may be repeated
+    #[arg(long, value_name = "GLOB", help_heading = "Sources")]
+    pub(super) include: Vec<String>,
+
+    /// Leave out files and pages that match this glob; may be repeated
+    #[arg(long, value_name = "GLOB", help_heading = "Sources")]
+    pub(super) exclude: Vec<String>,
+
+    /// Fetch from private, loopback and link-local addresses too. Without this only a source that you name as such an
+    /// address is; links and redirects cannot lead there
+    #[arg(long, help_heading = "Sources")]
+    pub(super) allow_private_addresses: bool,
+
+    /// Largest document, in MiB, unpacked; larger ones fail
+    #[arg(long, value_name = "MIB", default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=48), help_heading = "Limits")]
+    pub(super) max_document: u64,
+
+    /// Seconds after which the parsing of one document is ended
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds, help_heading = "Limits")]
+    pub(super) parse_timeout: Duration,
+
+    /// Memory, in MiB, that the parsing of one document in a child process may take
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(32..=65_536), help_heading = "Limits")]
+    pub(super) parse_memory: u64,
+
+    /// How to show progress on standard error [default: bar on a terminal, plain in a pipe]
+    #[arg(long, value_enum, value_name = "VIEW", default_value = "auto", hide_default_value = true, help_heading = "Messages")]
+    pub(super) progress: ProgressArgument,
+
+    /// Serve /healthz, /readyz and /progress over HTTP at this address while the run goes on
+    #[arg(long, value_name = "ADDR", help_heading = "Messages")]
+    pub(super) listen: Option<SocketAddr>,
+
+    /// Log more; twice for debugging
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Messages")]
+    pub(super) verbose: u8,
+
+    /// Form of the log on standard error
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", help_heading = "Messages")]
+    pub(super) log_format: LogFormatArgument,
+}
+
+/// More than this at once is no use on one machine and would run into limits of the system first.
+const MOST_AT_ONCE: u64 = 1024;
+
+fn count() -> RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=MOST_AT_ONCE)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "this is not a number of seconds".to_owned())?;
+    if !(0.01..=86_400.0).contains(&seconds) {
+        return Err("it must be from 0.01 to 86400 seconds".to_owned());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ModeArgument {
+    /// One document after the other, in order: for debugging
+    Sync,
+    /// Many in flight on the async runtime, CPU work on its blocking pool
+    Async,
+    /// Each document in a child process that can be killed: for hostile documents
+    Process,
+    /// CPU-bound documents in child processes, the others on the runtime
+    Hybrid,
+}
+
+impl From<ModeArgument> for Mode {
+    fn from(mode: ModeArgument) -> Self {
+        match mode {
+            ModeArgument::Sync => Self::Sync,
+            ModeArgument::Async => Self::Async,
+            ModeArgument::Process => Self::Process,
+            ModeArgument::Hybrid => Self::Hybrid,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExtractionArgument {
+    Fast,
+    Auto,
+    Best,
+}
+
+impl From<ExtractionArgument> for Extraction {
+    fn from(effort: ExtractionArgument) -> Self {
+        match effort {
+            ExtractionArgument::Fast => Self::Fast,
+            ExtractionArgument::Auto => Self::Auto,
+            ExtractionArgument::Best => Self::Best,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProgressArgument {
+    Auto,
+    Bar,
+    Plain,
+    Json,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormatArgument {
+    Text,
+    Json,
+}
+
+impl From<LogFormatArgument> for LogFormat {
+    fn from(format: LogFormatArgument) -> Self {
+        match format {
+            LogFormatArgument::Text => Self::Text,
+            LogFormatArgument::Json => Self::Json,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,267 @@
+//! `coordinator run`.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use sheaf_common::{job::AnalysisOptions, shutdown::Shutdown, telemetry};
+use sheaf_fetch::FetchLimits;
+use sheaf_report::{RunFacts, Setting, Shown, Summary};
+use sheaf_worker::EngineLimits;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    arguments::{ProgressArgument, RunArguments},
+    exit::{Exit, complain, complain_of_usage, note, say},
+    interrupt,
+};
+use crate::{
+    finish::finish,
+    folder::{Configuration, RunFolder},
+    progress::{self, Tally, View},
+    run::{Ended, Plan, RunError, run},
+    source::{Filter, Given, Sources},
+    status,
+};
+
+/// Stack of the runtime's threads, in bytes: the blocking pool parses pages nested up to the parser's trusted depth.
+/// Only what is touched becomes resident.
+const STACK_BYTES: usize = 16 << 20;
+
+pub(super) fn main(arguments: &RunArguments) -> Exit {
+    telemetry::start_on_stderr(arguments.log_format.into(), arguments.verbose);
+    let sources = match sources(arguments) {
+        Ok(sources) => sources,
+        Err(message) => return complain_of_usage(&message),
+    };
+    // Parsers may panic on hostile input; that is caught and becomes the document's error.
+    std::panic::set_hook(Box::new(|panic| tracing::debug!(%panic, "a panic was caught")));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("the runtime could not be started: {error}; check ulimit -u and -n")),
+    };
+    let exit = runtime.block_on(start(arguments, sources));
+    // A parser that hangs on a thread of the blocking pool must not keep the program.
+    runtime.shutdown_background();
+    exit
+}
+
+/// The sources, checked as far as they can be before anything is begun.
+fn sources(arguments: &RunArguments) -> Result<Sources, String> {
+    let filter = Filter::new(&arguments.include, &arguments.exclude).map_err(|error| error.to_string())?;
+    let mut given = Vec::new();
+    for source in &arguments.sources {
+        let source = Given::parse(source).map_err(|error| error.to_string())?;
+        if let Given::Path(path) | Given::List(path) = &source {
+            check(path, &source)?;
+        }
+        given.push(source);
+    }
+    Ok(Sources { given, filter })
+}
+
+fn check(path: &Path, source: &Given) -> Result<(), String> {
+    let what = if matches!(source, Given::List(_)) { "the list" } else { "the source" };
+    match path.metadata() {
+        Ok(metadata) if matches!(source, Given::List(_)) && metadata.is_dir() => {
+            Err(format!("{what} {} is a folder; name it without the @ to analyse what is in it", path.display()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(format!("{what} {} does not exist; check the name, relative to this folder", path.display()))
+        }
+        Err(error) => Err(format!("{what} {} cannot be read: {error}", path.display())),
+    }
+}
+
+async fn start(arguments: &RunArguments, sources: Sources) -> Exit {
+    let listener = match arguments.listen {
+        None => None,
+        Some(address) => match status::listen(address).await {
+            Ok(listener) => Some(listener),
+            Err(error) => {
+                return complain(&format!(
+                    "cannot listen on {address}: {error}; end the program that uses the port, or give --listen another"
+                ));
+            }
+        },
+    };
+    let mut folder = match RunFolder::open(&arguments.out, configuration(arguments), arguments.fresh) {
+        Ok(folder) => folder,
+        Err(error) => return complain(&error.to_string()),
+    };
+    let tally = Arc::new(Tally::default());
+    let shutdown = Shutdown::new();
+    if let Err(error) = interrupt::watch(shutdown.clone(), tally.clone()) {
+        return complain(&format!("signals cannot be watched: {error}"));
+    }
+    if let Some(listener) = listener {
+        tokio::spawn(status::serve(listener, tally.clone()));
+    }
+    let plan = match plan(arguments, sources) {
+        Ok(plan) => plan,
+        Err(message) => return complain(&message),
+    };
+    let begun = Instant::now();
+    let ended = CancellationToken::new();
+    let showing = tokio::spawn(progress::show(view(arguments), tally.clone(), ended.clone()));
+    let result = run(plan, &folder, tally.clone(), &shutdown).await;
+    ended.cancel();
+    // The last line of the progress comes before the first of the summary.
+    let _shown = showing.await;
+
+    folder.state.seconds += begun.elapsed().as_secs_f64();
+    if let Err(error) = folder.save_state() {
+        return complain(&error.to_string());
+    }
+    match result {
+        Err(error) => complain(&error.to_string()),
+        Ok(Ended::Interrupted) => {
+            let snapshot = tally.snapshot();
+            note(&format!(
+                "interrupted: {} of {}{} documents are done and kept in {}; the same command carries on",
+                snapshot.recorded(),
+                if snapshot.enumerated { "" } else { "at least " },
+                snapshot.accepted,
+                arguments.out.display()
+            ));
+            Exit::Interrupted
+        }
+        Ok(Ended::Complete { accepted, .. }) if accepted.is_empty() => {
+            complain("the sources name no document: the list or folder is empty, or --include and --exclude left nothing")
+        }
+        Ok(Ended::Complete { accepted, results }) => {
+            let facts = facts(arguments, &folder);
+            let finished = tokio::task::spawn_blocking(move || {
+                finish(&folder, &accepted, results, facts).map(|summary| (folder, summary))
+            });
+            match finished.await {
+                Ok(Ok((folder, summary))) => conclude(&folder, &summary, tally.snapshot().earlier),
+                Ok(Err(error)) => complain(&error.to_string()),
+                Err(defect) => complain(&RunError::from(defect).to_string()),
+            }
+        }
+    }
+}
+
+fn plan(arguments: &RunArguments, sources: Sources) -> Result<Plan, String> {
+    // The file that is running, even when another was put in its place meanwhile.
+    let proc = PathBuf::from("/proc/self/exe");
+    let program = if proc.exists() { Ok(proc) } else { std::env::current_exe() };
+    let program = program.map_err(|error| format!("this program's own file cannot be found: {error}"))?;
+    let max_bytes = arguments.max_document << 20;
+    Ok(Plan {
+        sources,
+        mode: arguments.parallelism_mode.into(),
+        max_workers: arguments.max_workers as usize,
+        engine: EngineLimits {
+            slots: arguments.analysis_workers as usize,
+            parse_timeout: arguments.parse_timeout,
+            parse_memory_bytes: arguments.parse_memory << 20,
+        },
+        fetch: FetchLimits {
+            allow_private_addresses: arguments.allow_private_addresses,
+            wire_bytes: max_bytes,
+            body_bytes: max_bytes,
+            ..FetchLimits::default()
+        },
+        options: AnalysisOptions {
+            extraction: arguments.extraction.into(),
+            include_text: arguments.include_text,
+            include_links: arguments.crawl_depth > 0,
+        },
+        crawl_depth: arguments.crawl_depth,
+        program,
+    })
+}
+
+fn view(arguments: &RunArguments) -> View {
+    match arguments.progress {
+        ProgressArgument::Auto => View::automatic(),
+        ProgressArgument::Bar => View::Bar,
+        ProgressArgument::Plain => View::Plain,
+        ProgressArgument::Json => View::Json,
+        ProgressArgument::None => View::None,
+    }
+}
+
+/// What results depend on: a folder never mixes two of these. Modes, numbers of workers and caps may change from one
+/// part of a run to the next.
+fn configuration(arguments: &RunArguments) -> Configuration {
+    let shown = |values: &[String]| values.join(" ");
+    let sources: Vec<_> = arguments.sources.iter().map(|source| redacted(source)).collect();
+    Configuration::new([
+        ("sources", sources.join(" ")),
+        ("include", shown(&arguments.include)),
+        ("exclude", shown(&arguments.exclude)),
+        ("crawl-depth", arguments.crawl_depth.to_string()),
+        ("extraction", format!("{:?}", arguments.extraction).to_lowercase()),
+        ("include-text", arguments.include_text.to_string()),
+    ])
+}
+
+/// A source without the password that an address may carry.
+fn redacted(source: &OsStr) -> String {
+    Given::parse(source).map_or_else(|_| source.to_string_lossy().into_owned(), |given| given.to_string())
+}
+
+fn facts(arguments: &RunArguments, folder: &RunFolder) -> RunFacts {
+    let sources: Vec<_> = arguments.sources.iter().map(|source| redacted(source)).collect();
+    let mut facts = RunFacts::new(folder.state.run.clone());
+    facts.started = Some(folder.state.started);
+    facts.ended = Some(Timestamp::now());
+    facts.wall_seconds = folder.state.seconds;
+    facts.command = Shown::new(&format!("coordinator run {}", sources.join(" ")), sheaf_report::caps::VALUE);
+    facts.cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    facts.versions = vec![Setting::new("sheaf", env!("CARGO_PKG_VERSION"))];
+    let seconds = |duration: Duration| format!("{} s", duration.as_secs_f64());
+    facts.options = [
+        ("parallelism-mode", format!("{:?}", arguments.parallelism_mode).to_lowercase()),
+        ("max-workers", arguments.max_workers.to_string()),
+        ("analysis-workers", arguments.analysis_workers.to_string()),
+        ("extraction", format!("{:?}", arguments.extraction).to_lowercase()),
+        ("crawl-depth", arguments.crawl_depth.to_string()),
+        ("include", arguments.include.join(" ")),
+        ("exclude", arguments.exclude.join(" ")),
+        ("include-text", arguments.include_text.to_string()),
+        ("allow-private-addresses", arguments.allow_private_addresses.to_string()),
+        ("max-document", format!("{} MiB", arguments.max_document)),
+        ("parse-timeout", seconds(arguments.parse_timeout)),
+        ("parse-memory", format!("{} MiB", arguments.parse_memory)),
+    ]
+    .iter()
+    .map(|(name, value)| Setting::new(name, value))
+    .collect();
+    facts
+}
+
+/// Says how the run ended, on standard output.
+fn conclude(folder: &RunFolder, summary: &Summary, earlier: u64) -> Exit {
+    let counts = summary.counts;
+    let mut line = format!("{} documents: {} ok", counts.total, counts.ok);
+    for (count, name) in
+        [(counts.failed, "failed"), (counts.skipped, "skipped"), (counts.incomplete, "incomplete")]
+    {
+        if count > 0 {
+            line += &format!(", {count} {name}");
+        }
+    }
+    if earlier == counts.total {
+        line += "; all of them were done before";
+    } else if earlier > 0 {
+        line += &format!("; {earlier} of them were done before");
+    }
+    say(&line);
+    for group in &summary.faults {
+        let example = group.examples.first().map_or(String::new(), |(document, _)| format!(", such as {}", document.source.shown()));
+        say(&format!("  {} {}: {}{example}", group.documents, group.status.name(), group.kind.name()));
+    }
+    say(&format!("report: {}", folder.file("report.html").display()));
+    say(&format!("results: {}", folder.file("results.jsonl").display()));
+    if counts.failed + counts.incomplete > 0 { Exit::Documents } else { Exit::Ok }
+}

@@ -1,0 +1,128 @@
+//! `results.jsonl`: appended to while a run goes on, put into input order at its end.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File},
+    io::{BufWriter, Read, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use sheaf_common::{
+    id::DocumentId,
+    record::{CacheKind, CacheUse, Record, Status},
+};
+
+use super::{
+    AcceptedLog, FolderError, RunFolder,
+    lines::{Lines, Span},
+};
+
+/// The file of records while a run goes on.
+#[derive(Debug)]
+pub struct ResultsFile {
+    lines: Lines,
+    reader: File,
+}
+
+/// A record that is in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded(Span);
+
+impl ResultsFile {
+    /// Opens the file of a run and gives each record in it to `seen`.
+    pub fn open(folder: &RunFolder, mut seen: impl FnMut(Recorded, Record)) -> Result<Self, FolderError> {
+        let path = folder.file("results.jsonl");
+        let lines = Lines::open(&path, |span, record| seen(Recorded(span), record))?;
+        let reader = File::open(&path).map_err(FolderError::io(&path, "reading it"))?;
+        Ok(Self { lines, reader })
+    }
+
+    /// Appends a record. Not safe before [`flush`](Self::flush).
+    pub fn append(&mut self, record: &Record) -> Result<Recorded, FolderError> {
+        self.lines.append(record).map(Recorded)
+    }
+
+    /// Makes what was appended survive the end of this process.
+    pub fn flush(&mut self) -> Result<(), FolderError> {
+        self.lines.flush()
+    }
+
+    /// Reads a record back.
+    pub fn read(&mut self, recorded: Recorded) -> Result<Record, FolderError> {
+        self.lines.flush()?;
+        read_at(&mut self.reader, recorded.0, self.lines.path())
+    }
+
+    /// Puts the file into input order and gives each record to `each` on the way.
+    ///
+    /// Of documents with the same content the first in the input becomes the one that was analysed, whichever finished
+    /// first: a record says the same in every mode.
+    pub fn finish(
+        mut self,
+        accepted: &AcceptedLog,
+        mut each: impl FnMut(u64, &Record),
+    ) -> Result<(), FolderError> {
+        self.lines.sync()?;
+        let path = self.lines.path().to_owned();
+        drop(self.lines);
+        let mut places = Vec::new();
+        let mut copied = HashSet::new();
+        Lines::open(&path, |span, record: Record| {
+            // A record of no accepted document cannot be: the log is written first.
+            places.push((accepted.sequence(&record.id).unwrap_or(u64::MAX), span));
+            if record.cache.kind == CacheKind::Exact {
+                copied.extend(content(&record));
+            }
+        })?;
+        places.sort_unstable_by_key(|(sequence, _)| *sequence);
+        // One terminal record each, whatever happened before.
+        places.dedup_by_key(|(sequence, _)| *sequence);
+
+        let ordered = path.with_added_extension("tmp");
+        let file = File::create(&ordered).map_err(FolderError::io(&ordered, "creating it"))?;
+        let mut writer = BufWriter::with_capacity(1 << 16, file);
+        let mut first_of: HashMap<String, DocumentId> = HashMap::new();
+        for (sequence, span) in places {
+            let mut record = read_at(&mut self.reader, span, &path)?;
+            if let Some(content) = content(&record).filter(|content| copied.contains(content)) {
+                record.cache = match first_of.get(&content) {
+                    Some(first) => exact_copy_of(first.clone()),
+                    None => {
+                        first_of.insert(content, record.id.clone());
+                        CacheUse::default()
+                    }
+                };
+            }
+            serde_json::to_writer(&mut writer, &record)
+                .map_err(std::io::Error::from)
+                .and_then(|()| writer.write_all(b"\n"))
+                .map_err(FolderError::io(&ordered, "writing a line"))?;
+            each(sequence, &record);
+        }
+        let synced = writer.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
+        synced.map_err(FolderError::io(&ordered, "writing it to the disk"))?;
+        fs::rename(&ordered, &path).map_err(FolderError::io(&path, "putting it in its place"))
+    }
+}
+
+/// How a record says that its answer is that of an identical document.
+pub fn exact_copy_of(first: DocumentId) -> CacheUse {
+    CacheUse { kind: CacheKind::Exact, similarity: Some(1.0), of: Some(first) }
+}
+
+fn content(record: &Record) -> Option<String> {
+    let analysed = record.status == Status::Ok;
+    record.document.as_ref().filter(|_| analysed).map(|document| document.sha256.clone())
+}
+
+fn read_at(file: &mut File, span: Span, path: &Path) -> Result<Record, FolderError> {
+    let mut line = vec![0; span.bytes as usize];
+    file.seek(SeekFrom::Start(span.offset))
+        .and_then(|_| file.read_exact(&mut line))
+        .map_err(FolderError::io(path, "reading a record back"))?;
+    serde_json::from_slice(&line).map_err(|error| FolderError::Damaged {
+        path: path.to_owned(),
+        line: 0,
+        reason: format!("the record at byte {}: {error}", span.offset),
+    })
+}

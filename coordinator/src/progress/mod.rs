@@ -1,0 +1,8 @@
+//! How a run is going: counted by the run, shown in one of four ways on standard error.
+
+mod pace;
+mod tally;
+mod view;
+
+pub use tally::{Snapshot, Tally};
+pub use view::{View, show};

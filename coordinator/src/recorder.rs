@@ -1,0 +1,185 @@
+//! Writes terminal records: the only task that touches `results.jsonl` while a run goes on.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use sheaf_common::{
+    id::ContentHash,
+    record::{Outcome, Record, Status},
+};
+use sheaf_fetch::is_same_site;
+use tokio::sync::{Semaphore, mpsc};
+use url::Url;
+
+use crate::{
+    contents::{Contents, Copy},
+    folder::{Accepted, FolderError, Frontier, FrontierEntry, Recorded, ResultsFile, exact_copy_of},
+    progress::Tally,
+    source::{Filter, Location},
+};
+
+/// Arrivals written between two flushes.
+const BATCH: usize = 64;
+/// Most links of one page that a crawl follows.
+const MOST_LINKS: usize = 10_000;
+
+/// What the recorder is given.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// A document ended; with the hash of its content when it was claimed for analysis.
+    Ended(Box<Outcome>, Option<ContentHash>),
+    /// A document has the content of another one that was recorded.
+    Copied(Box<Copy>, Recorded),
+}
+
+/// Documents between acceptance and record, by sequence: bounded by the admission.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight(Mutex<HashMap<u64, Traveller>>);
+
+/// What is remembered of a document in flight.
+#[derive(Debug, Clone)]
+pub(crate) struct Traveller {
+    pub(crate) accepted: Accepted,
+    /// Set when the content was claimed for analysis.
+    pub(crate) hash: Option<ContentHash>,
+}
+
+impl InFlight {
+    pub(crate) fn enter(&self, accepted: Accepted) {
+        self.all().insert(accepted.sequence, Traveller { accepted, hash: None });
+    }
+
+    pub(crate) fn claimed(&self, sequence: u64, hash: ContentHash) {
+        if let Some(traveller) = self.all().get_mut(&sequence) {
+            traveller.hash = Some(hash);
+        }
+    }
+
+    pub(crate) fn hash(&self, sequence: u64) -> Option<ContentHash> {
+        self.all().get(&sequence).and_then(|traveller| traveller.hash)
+    }
+
+    pub(crate) fn leave(&self, sequence: u64) -> Option<Traveller> {
+        self.all().remove(&sequence)
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<u64, Traveller>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes what arrives until every sender is gone.
+pub(crate) struct Recorder {
+    pub(crate) results: ResultsFile,
+    pub(crate) frontier: Frontier,
+    pub(crate) contents: Arc<Contents>,
+    pub(crate) in_flight: Arc<InFlight>,
+    /// One permit is returned for each record.
+    pub(crate) admission: Arc<Semaphore>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) crawl_depth: u32,
+    pub(crate) filter: Filter,
+}
+
+impl Recorder {
+    pub(crate) async fn run(mut self, mut arrivals: mpsc::Receiver<Arrival>) -> Result<ResultsFile, FolderError> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while arrivals.recv_many(&mut batch, BATCH).await > 0 {
+            let mut written = Vec::new();
+            for arrival in batch.drain(..) {
+                match arrival {
+                    Arrival::Ended(outcome, hash) => self.ended(*outcome, hash, &mut written)?,
+                    Arrival::Copied(copy, of) => {
+                        let first = self.results.read(of)?;
+                        self.copied(&copy, &first, &mut written)?;
+                    }
+                }
+            }
+            self.results.flush()?;
+            // Nobody learns of a record before it is safe.
+            for status in written {
+                self.tally.recorded(status);
+                self.admission.add_permits(1);
+            }
+        }
+        Ok(self.results)
+    }
+
+    fn ended(
+        &mut self,
+        outcome: Outcome,
+        hash: Option<ContentHash>,
+        written: &mut Vec<Status>,
+    ) -> Result<(), FolderError> {
+        // A second outcome for one document, however it came about, is dropped here.
+        let Some(traveller) = self.in_flight.leave(outcome.sequence) else { return Ok(()) };
+        self.follow(&traveller.accepted, &outcome)?;
+        let recorded = self.results.append(&outcome.record)?;
+        written.push(outcome.record.status);
+        if let Some(hash) = hash {
+            let answer = (outcome.record.status == Status::Ok).then_some(recorded);
+            for copy in self.contents.settle(&hash, answer) {
+                self.copied(&copy, &outcome.record, written)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A record of the same content, under the copy's own name.
+    fn copied(&mut self, copy: &Copy, first: &Record, written: &mut Vec<Status>) -> Result<(), FolderError> {
+        if self.in_flight.leave(copy.accepted.sequence).is_none() {
+            return Ok(());
+        }
+        let mut record = first.clone();
+        record.id = copy.accepted.id.clone();
+        record.source.clone_from(&copy.accepted.candidate.source);
+        record.attempts = copy.attempts;
+        record.timings_ms = copy.timings;
+        if record.status == Status::Ok {
+            record.cache = exact_copy_of(first.cache.of.clone().unwrap_or_else(|| first.id.clone()));
+        }
+        self.results.append(&record)?;
+        written.push(record.status);
+        Ok(())
+    }
+
+    /// Puts the links of a page on the frontier: before its record, so that a crash between the two loses neither.
+    fn follow(&mut self, page: &Accepted, outcome: &Outcome) -> Result<(), FolderError> {
+        let Location::Url(asked) = &page.candidate.at else { return Ok(()) };
+        if outcome.links.is_empty() || page.candidate.depth >= self.crawl_depth {
+            return Ok(());
+        }
+        let at = outcome.final_url.as_deref().and_then(|url| Url::parse(url).ok()).unwrap_or_else(|| asked.clone());
+        let base = outcome.base_href.as_deref().and_then(|base| at.join(base).ok()).unwrap_or_else(|| at.clone());
+        let (mut links, mut seen) = (Vec::new(), HashSet::new());
+        for link in &outcome.links {
+            let Ok(mut url) = base.join(link) else { continue };
+            url.set_fragment(None);
+            let wanted = matches!(url.scheme(), "http" | "https")
+                && is_same_site(asked, &url)
+                && self.filter.takes_url(&url)
+                && !is_asset(&url);
+            if wanted && links.len() < MOST_LINKS && seen.insert(url.clone()) {
+                links.push(url);
+            }
+        }
+        self.frontier.add(&FrontierEntry {
+            page: page.sequence,
+            depth: page.candidate.depth + 1,
+            private_allowed: page.candidate.private_allowed,
+            links,
+        })
+    }
+}
+
+/// Whether a link leads to what is no document, by its ending: asking for it would only be refused.
+fn is_asset(url: &Url) -> bool {
+    const ASSETS: [&str; 30] = [
+        "7z", "avi", "bmp", "css", "dmg", "eot", "exe", "gif", "gz", "ico", "iso", "jpeg", "jpg", "js", "json", "mov",
+        "mp3", "mp4", "otf", "png", "rar", "svg", "tar", "tgz", "ttf", "webm", "webp", "woff", "woff2", "zip",
+    ];
+    let extension = url.path().rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+    extension.is_some_and(|extension| ASSETS.contains(&extension.to_ascii_lowercase().as_str()))
+}

@@ -83,12 +83,14 @@ impl Tally {
     }
 
     /// Different names that are remembered.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// What is known of a name.
-    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
+    #[cfg(test)]
+    fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.get(key)
     }
 

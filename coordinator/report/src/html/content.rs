@@ -36,7 +36,6 @@ pub(super) fn topics(summary: &Summary) -> Option<Section> {
                 }
             }
             @if !summary.entities.is_empty() {
-                br;
                 h3 { "Names that recur" }
                 ul class="chips" {
                     @for entity in &summary.entities.items { li { (text(&entity.text)) small { (grouped(entity.documents)) } } }
@@ -88,8 +87,7 @@ pub(super) fn duplicates(summary: &Summary) -> Option<Section> {
                 (groups(summary, &summary.near_duplicates))
             }
             @if !summary.exact_duplicates.is_empty() {
-                br;
-                h3 { "Exactly the same" }
+                h3 class="sub" { "Exactly the same" }
                 p class="lead" { (count(summary.copies, "document")) (if summary.copies == 1 { " is a copy" } else { " are copies" }) " of an earlier one and took over its answer." }
                 (groups(summary, &summary.exact_duplicates))
             }
@@ -101,7 +99,7 @@ fn groups(summary: &Summary, groups: &Listed<DuplicateGroup>) -> Markup {
     html! {
         @for group in &groups.items {
             div class="group" {
-                h3 { @if let Some(first) = group.members.first() { (reference_with_source(summary, first)) } span { (count(group.documents, "document")) } }
+                h3 { @if let Some(first) = group.members.first() { (reference_with_source(summary, first)) } span class="n" { (count(group.documents, "document")) } }
                 ul {
                     @for member in group.members.iter().skip(1) { li { (reference_with_source(summary, member)) } }
                     @let more = group.documents.saturating_sub(group.members.len() as u64);
@@ -139,6 +137,9 @@ pub(super) fn outliers(summary: &Summary) -> Option<Section> {
     )
 }
 
+/// From this many documents on, the reasons are counted before the documents are named.
+const MANY_ADVISED: u64 = 5;
+
 pub(super) fn advised(summary: &Summary) -> Option<Section> {
     if summary.advised.is_empty() {
         return None;
@@ -152,7 +153,7 @@ pub(super) fn advised(summary: &Summary) -> Option<Section> {
                 "The rules are unsure of " (count(summary.advised.total, "document"))
                 ". With a model configured, only these go to it. The least certain first:"
             }
-            @if summary.advised_reasons.total > 1 {
+            @if summary.advised.total > MANY_ADVISED {
                 ul class="chips" {
                     @for reason in &summary.advised_reasons.items { li { (text(&reason.name)) small { (grouped(reason.documents)) } } }
                 }

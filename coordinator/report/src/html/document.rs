@@ -10,11 +10,14 @@ use super::{
 use crate::{
     language,
     number::{count, grouped},
+    shown::Shown,
     summary::{DocumentRow, Summary},
 };
 
 /// Documents that are in sight at once; the others are behind a line that opens, unless they are few.
 const IN_SIGHT: usize = 25;
+/// Characters of the two lines below a name.
+const PREVIEW: usize = 240;
 /// Others that are not worth hiding.
 const FEW: usize = 10;
 
@@ -66,7 +69,7 @@ fn document(row: &DocumentRow) -> Markup {
                 span class=(format!("dot {}", row.status.name())) title=(chart::word(row.status)) {}
                 span class="title" lang=[lang] { (name(&row.document)) }
                 span class="kind" { (kind(row)) }
-                @if !preview.is_empty() { span class="preview" lang=[lang.filter(|_| row.status == Status::Ok)] { (text(preview)) } }
+                @if !preview.is_empty() { span class="preview" lang=[lang.filter(|_| row.status == Status::Ok)] { (text(&Shown::new(preview.as_str(), PREVIEW))) } }
             }
             div class="body" id=(format!("d{}", row.document.sequence)) {
                 p class="source" { (source(&row.document.source)) }
@@ -108,7 +111,7 @@ fn kind(row: &DocumentRow) -> Markup {
     html! {
         @if row.status == Status::Ok {
             @for part in parts { (part) " · " } (count(row.words, "word"))
-            @if row.advised { " " span class="tag look" { "look" } }
+            @if row.advised { " " span class="tag look" title="A model should look" { "unsure" } }
         } @else {
             span class=(format!("tag {}", row.status.name())) { (chart::word(row.status)) }
         }

@@ -24,8 +24,7 @@ pub(super) fn times(summary: &Summary) -> Option<Section> {
                 "half, 95 and 99 of 100 documents took at most that long."
             }
             div class="panel" { (chart::latencies(&summary.stages)) }
-            br;
-            div class="wide" {
+            div class="wide sub" {
                 table {
                     caption { "Time of each step" }
                     thead { tr {
@@ -99,7 +98,6 @@ pub(super) fn configuration(summary: &Summary) -> Option<Section> {
                     summary class="muted" { "The exact configuration, keys left out (" (count(run.options.len() as u64, "setting")) ")" }
                     (settings("Configuration", &run.options))
                 }
-                br;
             }
             @if !run.versions.is_empty() { div class="sub" { (settings("Versions", &run.versions)) } }
         },

@@ -1,5 +1,7 @@
 //! A small set of documents such as an analyst may have, for the example and the snapshots. All of it is made up.
 
+#![allow(dead_code, reason = "the example and every test file use a part of it")]
+
 use sheaf_common::{
     analysis::{Analysis, Entity, EntityKind, Fingerprint, KeyPoint, Keyword, Place, Review},
     document::ContentType,
@@ -224,7 +226,7 @@ const LINES: &[Line] = &[
 ];
 
 /// Facts of the run of the sample.
-pub fn facts() -> RunFacts {
+pub(crate) fn facts() -> RunFacts {
     RunFacts {
         started: "2025-05-14T10:31:12Z".parse().ok(),
         ended: "2025-05-14T10:31:20Z".parse().ok(),
@@ -245,7 +247,7 @@ pub fn facts() -> RunFacts {
 }
 
 /// The records of the sample, in input order.
-pub fn records() -> Vec<Record> {
+pub(crate) fn records() -> Vec<Record> {
     let mut records: Vec<_> = LINES.iter().enumerate().map(|(at, line)| analysed(at, line)).collect();
     let copy_of = records[0].id.clone();
     let mut copy = analysed(0, &LINES[0]);
@@ -303,17 +305,17 @@ pub fn records() -> Vec<Record> {
     records
 }
 
-/// The summary of the sample.
-pub fn summary() -> Summary {
+/// The summary of these records.
+pub(crate) fn summary<'a>(records: impl IntoIterator<Item = &'a Record>) -> Summary {
     let mut builder = SummaryBuilder::new(facts());
-    for (sequence, record) in (0..).zip(&records()) {
+    for (sequence, record) in (0..).zip(records) {
         builder.add(sequence, record);
     }
     builder.finish()
 }
 
 /// A record of a document that failed or was skipped.
-pub fn failed(source: &str, fault: Fault) -> Record {
+pub(crate) fn failed(source: &str, fault: Fault) -> Record {
     Record {
         id: DocumentId::of_source(source.as_bytes()),
         source: source.to_owned(),

@@ -181,3 +181,91 @@ fn value_of(tag: &str, name: &str) -> Option<&'static Encoding> {
         Some(if encoding == UTF_16LE || encoding == UTF_16BE { UTF_8 } else { encoding })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::{BIG5, EUC_JP, GBK, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252};
+
+    use super::*;
+
+    fn text(body: &[u8], header: Option<&str>) -> (String, usize, bool) {
+        let decoded = decode(body, header, true);
+        (decoded.text.into_owned(), decoded.replaced, decoded.remark.is_some())
+    }
+
+    const GERMAN: &str = "Die Fähre fährt täglich über die Förde, außer bei Sturm.";
+
+    #[test]
+    fn a_mark_wins_over_everything() {
+        let utf_8 = ["\u{FEFF}", GERMAN].concat();
+        assert_eq!(text(utf_8.as_bytes(), Some("iso-8859-1")), (GERMAN.to_owned(), 0, true));
+        let wide: Vec<u8> = ["\u{FEFF}", GERMAN].concat().encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text(&wide, Some("utf-8")).0, GERMAN);
+    }
+
+    #[test]
+    fn utf_16_needs_no_mark() {
+        for text_of in [GERMAN, "Приливы и отливы, высота воды."] {
+            let little: Vec<u8> = text_of.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let big: Vec<u8> = text_of.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            assert_eq!(text(&little, None).0, text_of);
+            assert_eq!(text(&big, Some("utf-8")).0, text_of);
+        }
+    }
+
+    #[test]
+    fn a_wrong_declaration_is_corrected_and_said() {
+        assert_eq!(text(GERMAN.as_bytes(), Some("ISO-8859-1")), (GERMAN.to_owned(), 0, true));
+        let latin = WINDOWS_1252.encode(GERMAN).0;
+        assert_eq!(text(&latin, Some("utf-8")), (GERMAN.to_owned(), 0, true));
+        assert_eq!(text(&latin, Some("utf-16")), (GERMAN.to_owned(), 0, true));
+    }
+
+    #[test]
+    fn a_right_declaration_is_followed() {
+        let sentence = "Прилив наступает в полдень.";
+        let bytes = WINDOWS_1251.encode(sentence).0;
+        assert_eq!(text(&bytes, Some("windows-1251")), (sentence.to_owned(), 0, false));
+        let sentence = "满潮在中午，低潮在傍晚。";
+        for encoding in [GBK, BIG5] {
+            let (bytes, ..) = encoding.encode("中午");
+            assert_eq!(text(&bytes, Some(encoding.name())).0, "中午");
+        }
+        let bytes = GBK.encode(sentence).0;
+        assert_eq!(text(&bytes, Some("gb2312")), (sentence.to_owned(), 0, false));
+    }
+
+    #[test]
+    fn without_a_declaration_it_is_told_from_the_bytes() {
+        let sentence =
+            "満潮は正午、干潮は夕方の六時ごろになります。港の入口では流れが速いので注意してください。";
+        for encoding in [SHIFT_JIS, EUC_JP] {
+            assert_eq!(text(&encoding.encode(sentence).0, None), (sentence.to_owned(), 0, false));
+        }
+        assert_eq!(text(GERMAN.as_bytes(), None), (GERMAN.to_owned(), 0, false));
+    }
+
+    #[test]
+    fn a_page_declares_itself() {
+        let cyrillic = WINDOWS_1251.encode("Прилив и отлив").0;
+        for head in [
+            "<?xml version='1.0' encoding='windows-1251'?><html>",
+            "<html><meta charset=windows-1251>",
+            "<meta http-equiv=\"Content-Type\" content=\"text/html; charset=windows-1251\" />",
+            "<META CHARSET = \"Windows-1251\">",
+        ] {
+            let page = [head.as_bytes(), &cyrillic].concat();
+            assert!(text(&page, None).0.ends_with("Прилив и отлив"), "{head}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_counted() {
+        let mut bytes = GERMAN.repeat(4).into_bytes();
+        bytes.insert(10, 0xFF);
+        assert_eq!(text(&bytes, None).1, 1);
+        // Broken off inside a character.
+        let cut = "Flut über der Mole, übermorgen früh für alle. ü".as_bytes();
+        assert_eq!(text(&cut[..cut.len() - 1], None).1, 1);
+    }
+}

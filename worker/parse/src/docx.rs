@@ -91,8 +91,8 @@ impl Writer {
         if text.trim().is_empty() {
             return;
         }
-        if paragraph.is_heading() {
-            self.prose.heading(paragraph.heading.level(), &text);
+        if let Some(level) = level(paragraph) {
+            self.prose.heading(level, &text);
         }
         let item = paragraph.is_list_item();
         self.prose.push(if item && self.in_list { Gap::Line } else { Gap::Paragraph }, text.trim());
@@ -144,6 +144,16 @@ impl Writer {
         }
         clean(&text)
     }
+}
+
+/// The paragraph's level as a heading: by its outline level, or by the name of its style, which implies one.
+fn level(paragraph: &Paragraph) -> Option<u8> {
+    if paragraph.is_heading() {
+        return Some(paragraph.heading.level());
+    }
+    let name = paragraph.style_name.as_deref().or(paragraph.style_id.as_deref())?.to_ascii_lowercase();
+    let level = name.strip_prefix("heading")?.trim().parse::<u8>().ok()?;
+    (1..=9).contains(&level).then_some(level.min(6))
 }
 
 fn refused(error: &undoc::Error) -> Fault {

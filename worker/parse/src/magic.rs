@@ -86,9 +86,15 @@ pub(crate) fn is_binary(body: &[u8]) -> bool {
         .filter_map(|byte| counts.get(usize::from(byte)))
         .sum();
     let zeros = counts[0];
+    // In UTF-8 every other byte of a Hebrew text may be the same.
     let most_high = counts.iter().skip(128).copied().max().unwrap_or(0);
     // One stray zero or control character in a page of text is dirt; one in a hundred is no text.
     zeros * 200 > sample.len()
         || controls * 100 > sample.len()
-        || (sample.len() >= 16 && most_high * 5 > sample.len() * 2)
+        || (sample.len() >= 16 && most_high * 5 > sample.len() * 2 && !is_utf_8(sample))
+}
+
+/// Whether the bytes are UTF-8 but for a character that the end cuts in two.
+fn is_utf_8(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }

@@ -93,7 +93,7 @@ impl Near {
     pub(crate) fn add(&mut self, sequence: u64, fingerprint: &Fingerprint) {
         match usize::try_from(sequence) {
             Ok(index) if self.compared < caps::COMPARED => {
-                self.compared += usize::from(self.set.add(index, fingerprint))
+                self.compared += usize::from(self.set.add(index, fingerprint));
             }
             _ => self.left_out += 1,
         }

@@ -5,7 +5,7 @@ pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -15,13 +15,26 @@ pub(crate) fn grouped(number: u64) -> String {
 
 /// `2 documents`, `1 document`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{} {}", grouped(number), plural(noun)) }
+    if number == 1 {
+        format!("1 {}", singular(noun))
+    } else {
+        format!("{} {}", grouped(number), plural(noun))
+    }
+}
+
+/// A kind of document as something one can count.
+fn singular(noun: &str) -> String {
+    match noun {
+        "forum" | "listing" | "collection" | "product" => format!("{noun} page"),
+        "faq" => "FAQ page".to_owned(),
+        _ => noun.to_owned(),
+    }
 }
 
 /// Plural of an English noun, as far as the nouns of reports need it.
 pub(crate) fn plural(noun: &str) -> String {
     match noun {
-        "forum" | "listing" | "collection" => format!("{noun} pages"),
+        "forum" | "listing" | "collection" | "product" | "faq" => format!("{}s", singular(noun)),
         _ if noun.ends_with('y') && !noun.ends_with("ey") => format!("{}ies", &noun[..noun.len() - 1]),
         _ if noun.ends_with('s') || noun.ends_with("sh") || noun.ends_with("ch") => format!("{noun}es"),
         _ => format!("{noun}s"),
@@ -65,7 +78,7 @@ pub(crate) fn seconds(value: f64) -> String {
 pub(crate) fn dollars(value: f64) -> String {
     match value {
         v if !v.is_finite() => "–".to_owned(),
-        v if v == 0.0 => "$0".to_owned(),
+        0.0 => "$0".to_owned(),
         v if v < 0.01 => format!("${v:.5}"),
         v if v < 100.0 => format!("${v:.2}"),
         v => format!("${}", grouped(v.round() as u64)),

@@ -1,5 +1,7 @@
 //! Texts that try to be more than text, in every field a text can stand in.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod sample;
 
 use proptest::prelude::*;
@@ -176,7 +178,8 @@ fn assert_harmless_markdown(page: &str, rows: usize) {
             Event::Start(Tag::Link { dest_url, .. }) => {
                 assert!(dest_url.starts_with("https://") || dest_url.starts_with("http://"), "{dest_url}");
             }
-            Event::Start(Tag::Strikethrough | Tag::BlockQuote(_) | Tag::FootnoteDefinition(_)) | Event::Rule => {
+            Event::Start(Tag::Strikethrough | Tag::BlockQuote(_) | Tag::FootnoteDefinition(_))
+            | Event::Rule => {
                 panic!("{event:?}")
             }
             Event::Start(Tag::Heading { level, .. }) => heading = Some((level, String::new())),

@@ -1,5 +1,7 @@
 //! The pages of small, odd and large sets.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod sample;
 
 use scraper::{Html, Selector};
@@ -97,8 +99,15 @@ fn sets_without_documents_or_answers() {
 
 #[test]
 fn links_within_the_page_lead_somewhere() {
-    let page = HtmlReport.render(&sample::summary(&sample::records()));
-    let document = Html::parse_document(&page);
+    for records in
+        [sample::records(), Vec::new(), vec![sample::failed("x", Fault::new(FaultKind::Dns, "", ""))]]
+    {
+        assert_links_lead_somewhere(&HtmlReport.render(&sample::summary(&records)));
+    }
+}
+
+fn assert_links_lead_somewhere(page: &str) {
+    let document = Html::parse_document(page);
     let ids = Selector::parse("[id]").unwrap();
     let ids: Vec<_> = document.select(&ids).filter_map(|element| element.attr("id")).collect();
     let unique: std::collections::HashSet<_> = ids.iter().collect();

@@ -16,7 +16,7 @@ pub(super) fn topics(summary: &Summary) -> Option<Section> {
         return None;
     }
     let most = summary.topics.items.iter().map(|topic| topic.documents).max().unwrap_or(1);
-    Section::new(
+    Some(Section::new(
         "topics",
         "Topics",
         "What it is about",
@@ -43,7 +43,7 @@ pub(super) fn topics(summary: &Summary) -> Option<Section> {
                 (left_out(summary.entities.left_out(), "name"))
             }
         },
-    )
+    ))
 }
 
 fn topic_row(summary: &Summary, topic: &Topic, most: u64) -> Markup {
@@ -73,7 +73,7 @@ pub(super) fn duplicates(summary: &Summary) -> Option<Section> {
     if summary.near_duplicates.is_empty() && summary.exact_duplicates.is_empty() {
         return None;
     }
-    Section::new(
+    Some(Section::new(
         "duplicates",
         "Duplicates",
         "Said more than once",
@@ -92,7 +92,7 @@ pub(super) fn duplicates(summary: &Summary) -> Option<Section> {
                 (groups(summary, &summary.exact_duplicates))
             }
         },
-    )
+    ))
 }
 
 fn groups(summary: &Summary, groups: &Listed<DuplicateGroup>) -> Markup {
@@ -115,7 +115,7 @@ pub(super) fn outliers(summary: &Summary) -> Option<Section> {
     if summary.outliers.is_empty() && summary.remarks.is_empty() {
         return None;
     }
-    Section::new(
+    Some(Section::new(
         "outliers",
         "Outliers",
         "Unlike the rest",
@@ -134,7 +134,7 @@ pub(super) fn outliers(summary: &Summary) -> Option<Section> {
                 (left_out(summary.outliers.left_out(), "document"))
             }
         },
-    )
+    ))
 }
 
 /// From this many documents on, the reasons are counted before the documents are named.
@@ -144,7 +144,7 @@ pub(super) fn advised(summary: &Summary) -> Option<Section> {
     if summary.advised.is_empty() {
         return None;
     }
-    Section::new(
+    Some(Section::new(
         "advised",
         "For a model",
         "Documents a model should see",
@@ -171,14 +171,14 @@ pub(super) fn advised(summary: &Summary) -> Option<Section> {
             p class="muted" { "All of them, from the output folder:" }
             pre { code { "jq -r 'select(.analysis.review.advised) | .source' results.jsonl" } }
         },
-    )
+    ))
 }
 
 pub(super) fn faults(summary: &Summary) -> Option<Section> {
     if summary.faults.is_empty() {
         return None;
     }
-    Section::new(
+    Some(Section::new(
         "faults",
         "Failures",
         "What failed or was skipped, and why",
@@ -199,5 +199,5 @@ pub(super) fn faults(summary: &Summary) -> Option<Section> {
                 }
             }
         },
-    )
+    ))
 }

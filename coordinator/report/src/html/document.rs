@@ -31,7 +31,7 @@ pub(super) fn documents(summary: &Summary) -> Option<Section> {
         IN_SIGHT
     });
     let left_out = summary.counts.total.saturating_sub(summary.rows.len() as u64);
-    Section::new(
+    Some(Section::new(
         "documents",
         "Documents",
         "The documents",
@@ -52,7 +52,7 @@ pub(super) fn documents(summary: &Summary) -> Option<Section> {
                 }
             }
         },
-    )
+    ))
 }
 
 fn document(row: &DocumentRow) -> Markup {

@@ -94,7 +94,7 @@ struct Section {
 }
 
 impl Section {
-    fn new(id: &'static str, short: &'static str, title: impl Into<String>, body: Markup) -> Option<Self> {
-        Some(Self { id, short, title: title.into(), body })
+    fn new(id: &'static str, short: &'static str, title: impl Into<String>, body: Markup) -> Self {
+        Self { id, short, title: title.into(), body }
     }
 }

@@ -56,7 +56,7 @@ fn tiles(summary: &Summary) -> Markup {
     let repeated = summary.near_duplicate_documents + summary.copies;
     let tiles = [
         (grouped(summary.lengths.words), "words read", None),
-        (grouped(summary.topics.total), "key phrases shared", Some("#topics")),
+        (grouped(summary.topics.total), "key phrases shared", (summary.counts.ok > 0).then_some("#topics")),
         (grouped(repeated), "copies and near-copies", (repeated > 0).then_some("#duplicates")),
         (
             grouped(summary.advised.total),
@@ -64,7 +64,7 @@ fn tiles(summary: &Summary) -> Markup {
             (summary.advised.total > 0).then_some("#advised"),
         ),
         (grouped(failed), "failed or incomplete", (failed > 0).then_some("#faults")),
-        (dollars(summary.cost.cost_usd), "spent on models", Some("#cost")),
+        (dollars(summary.cost.cost_usd), "spent on models", (summary.counts.total > 0).then_some("#cost")),
     ];
     html! {
         dl class="tiles" {
@@ -93,7 +93,7 @@ pub(super) fn glance(summary: &Summary) -> Option<Section> {
         (0..10).zip(summary.confidence).map(|(step, count)| (format!(".{step}"), count)).collect();
     let (periods, by) = periods(&summary.published);
     let dated: u64 = summary.published.iter().map(|month| month.documents).sum();
-    Section::new(
+    Some(Section::new(
         "glance",
         "At a glance",
         "At a glance",
@@ -126,7 +126,7 @@ pub(super) fn glance(summary: &Summary) -> Option<Section> {
                 }
             }
         },
-    )
+    ))
 }
 
 fn bars(title: &str, counts: &Listed<Count>, whole: u64, name: impl Fn(&Count) -> Shown) -> Markup {

@@ -14,7 +14,7 @@ pub(super) fn times(summary: &Summary) -> Option<Section> {
     if summary.stages.is_empty() {
         return None;
     }
-    Section::new(
+    Some(Section::new(
         "times",
         "Times",
         "How long it took",
@@ -45,10 +45,13 @@ pub(super) fn times(summary: &Summary) -> Option<Section> {
             }
             p class="muted" { "Steps of different documents overlap, so all together can be more than the run took." }
         },
-    )
+    ))
 }
 
 pub(super) fn cost(summary: &Summary) -> Option<Section> {
+    if summary.counts.total == 0 {
+        return None;
+    }
     let cost = &summary.cost;
     let counts = &summary.counts;
     let requests: Vec<_> = summary.run.model_requests.iter().filter(|(_, requests)| **requests > 0).collect();
@@ -68,7 +71,7 @@ pub(super) fn cost(summary: &Summary) -> Option<Section> {
             (format!("Model requests: {}", Shown::new(name, 60)), grouped(*requests))
         }))
         .collect();
-    Section::new(
+    Some(Section::new(
         "cost",
         "Cost",
         "What it cost",
@@ -82,12 +85,15 @@ pub(super) fn cost(summary: &Summary) -> Option<Section> {
                 tbody { @for (name, value) in rows { tr { th scope="row" { (name) } td class="n" { (value) } } } }
             }
         },
-    )
+    ))
 }
 
 pub(super) fn configuration(summary: &Summary) -> Option<Section> {
     let run = &summary.run;
-    Section::new(
+    if run.command.is_empty() && run.options.is_empty() && run.versions.is_empty() {
+        return None;
+    }
+    Some(Section::new(
         "configuration",
         "Configuration",
         "How it was run",
@@ -101,7 +107,7 @@ pub(super) fn configuration(summary: &Summary) -> Option<Section> {
             }
             @if !run.versions.is_empty() { div class="sub" { (settings("Versions", &run.versions)) } }
         },
-    )
+    ))
 }
 
 fn settings(caption: &str, settings: &[Setting]) -> Markup {

@@ -62,7 +62,7 @@ impl fmt::Display for Linked<'_> {
                 for character in href.chars() {
                     match character {
                         '\\' | '`' | '|' | '<' | '>' | '*' | '_' | '[' | ']' | '$' => {
-                            write!(f, "%{:02X}", u32::from(character))?
+                            write!(f, "%{:02X}", u32::from(character))?;
                         }
                         '&' => f.write_str("&amp;")?,
                         other => write!(f, "{other}")?,

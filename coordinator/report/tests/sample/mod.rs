@@ -252,7 +252,7 @@ pub(crate) fn records() -> Vec<Record> {
     let copy_of = records[0].id.clone();
     let mut copy = analysed(0, &LINES[0]);
     copy.id = DocumentId::of_source(b"copy");
-    copy.source = "https://archive.example/tidewatch/marsh-restoration".to_owned();
+    "https://archive.example/tidewatch/marsh-restoration".clone_into(&mut copy.source);
     copy.cache = CacheUse { kind: CacheKind::Exact, similarity: Some(1.0), of: Some(copy_of) };
     records.insert(6, copy);
     let faults = [
@@ -400,7 +400,7 @@ fn analysed(at: usize, line: &Line) -> Record {
                 .collect(),
             entities: [("Wadden Sea", 3), ("North Sea", 2), ("Hamburg", 5)]
                 .iter()
-                .filter(|&&(_, every)| at % every == 0)
+                .filter(|&&(_, every)| at.is_multiple_of(every))
                 .map(|&(text, _)| name(text))
                 .collect(),
             document_type: kind.to_owned(),

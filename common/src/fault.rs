@@ -113,7 +113,12 @@ impl FaultKind {
     pub fn is_skip(self) -> bool {
         matches!(
             self,
-            Self::Duplicate | Self::SymlinkLoop | Self::Robots | Self::Empty | Self::NoText | Self::UnsupportedType
+            Self::Duplicate
+                | Self::SymlinkLoop
+                | Self::Robots
+                | Self::Empty
+                | Self::NoText
+                | Self::UnsupportedType
         )
     }
 }

@@ -28,8 +28,8 @@ pub struct Job {
     pub body: Bytes,
     /// Hash of `body`.
     pub hash: ContentHash,
-    /// Milliseconds spent downloading.
-    pub fetch_ms: u64,
+    /// Microseconds spent downloading.
+    pub fetch_us: u64,
     /// Downloads tried, the successful one included.
     pub fetch_attempts: u32,
     /// Why it came back, if it did.

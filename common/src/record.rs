@@ -202,7 +202,11 @@ impl Outcome {
     pub fn of(job: &Job, worker: &WorkerId, queue_ms: f64, result: Result<Finding, Fault>) -> Self {
         let mut record = Record::without_answer(job.id.clone(), job.source.clone(), None);
         record.attempts = job.fetch_attempts + job.counters.document_errors + job.counters.worker_deaths;
-        record.timings_ms = Timings { queue: queue_ms, fetch: job.fetch_ms as f64, ..Timings::default() };
+        record.timings_ms = Timings {
+            queue: rounded(queue_ms),
+            fetch: rounded(job.fetch_us as f64 / 1e3),
+            ..Timings::default()
+        };
         record.worker = Some(worker.clone());
         let (mut links, mut base_href) = (Vec::new(), None);
         match result {
@@ -222,6 +226,11 @@ impl Outcome {
         }
         Self { sequence: job.sequence, record, links, base_href, final_url: job.final_url.clone() }
     }
+}
+
+/// Three decimals: what is measured does not carry more.
+fn rounded(milliseconds: f64) -> f64 {
+    (milliseconds * 1e3).round() / 1e3
 }
 
 impl Record {

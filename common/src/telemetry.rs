@@ -29,7 +29,8 @@ where
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("SHEAF_LOG").from_env_lossy();
+    let filter =
+        EnvFilter::builder().with_default_directive(level.into()).with_env_var("SHEAF_LOG").from_env_lossy();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
     // A second start in one process (tests) is harmless: the first subscriber stays.
     let _already_started = match format {

@@ -62,8 +62,11 @@ pub fn decode_task(bytes: Bytes) -> Result<(Job, AnalysisOptions), WireError> {
         v1::ExtractionEffort::Best => Extraction::Best,
         v1::ExtractionEffort::Unspecified => return Err(WireError::Missing("options.extraction")),
     };
-    let options =
-        AnalysisOptions { extraction, include_text: options.include_text, include_links: options.include_links };
+    let options = AnalysisOptions {
+        extraction,
+        include_text: options.include_text,
+        include_links: options.include_links,
+    };
     Ok((job, options))
 }
 
@@ -123,7 +126,7 @@ fn job_message(job: &Job) -> v1::Job {
         file_name: job.file_name.clone().unwrap_or_default(),
         body: job.body.clone(),
         body_sha256: Bytes::copy_from_slice(&job.hash.0),
-        fetch_ms: job.fetch_ms,
+        fetch_us: job.fetch_us,
         fetch_attempts: job.fetch_attempts,
         counters: Some(v1::AttemptCounters {
             document_errors: job.counters.document_errors,
@@ -155,7 +158,7 @@ fn job_of(job: v1::Job) -> Result<Job, WireError> {
         file_name: stated(job.file_name),
         body: job.body,
         hash: ContentHash(hash),
-        fetch_ms: job.fetch_ms,
+        fetch_us: job.fetch_us,
         fetch_attempts: job.fetch_attempts,
         counters: AttemptCounters {
             document_errors: counters.document_errors,
@@ -184,7 +187,7 @@ mod tests {
             file_name: Some("a.html".to_owned()),
             hash: ContentHash::of(&body),
             body: body.into(),
-            fetch_ms: 12,
+            fetch_us: 12,
             fetch_attempts: 2,
             counters: AttemptCounters { document_errors, worker_deaths, backpressure_waits, hand_backs },
         }

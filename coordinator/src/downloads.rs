@@ -13,7 +13,8 @@ use sheaf_common::{
     shutdown::Shutdown,
 };
 use sheaf_fetch::{
-    Accept, Fetch, FetchFailure, FetchRequest, Fetched, HttpFetcher, Order, Pool, PoolInput, PoolOutput, PoolSettings, Terms,
+    Accept, Fetch, FetchFailure, FetchRequest, Fetched, HttpFetcher, Order, Pool, PoolInput, PoolOutput,
+    PoolSettings, Terms,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -142,7 +143,11 @@ impl<Q: JobQueue> Downloads<Q> {
             Location::Url(_) => Err(Fault::new(FaultKind::Internal, "an address was taken for a file", "")),
         });
         let read = read.await.unwrap_or_else(|_| {
-            Err(Fault::new(FaultKind::Internal, "the thread that read the file ended without an answer", "run again"))
+            Err(Fault::new(
+                FaultKind::Internal,
+                "the thread that read the file ended without an answer",
+                "run again",
+            ))
         });
         let fetch_ms = milliseconds(begun.elapsed());
         self.tally.download_ended(read.as_ref().map_or(0, |body| body.len() as u64));
@@ -229,7 +234,7 @@ impl<Q: JobQueue> Downloads<Q> {
                     file_name: arrived.file_name,
                     body,
                     hash,
-                    fetch_ms: arrived.fetch_ms.round() as u64,
+                    fetch_us: (arrived.fetch_ms * 1e3) as u64,
                     fetch_attempts: arrived.attempts,
                     counters: AttemptCounters::default(),
                 };
@@ -247,8 +252,13 @@ impl<Q: JobQueue> Downloads<Q> {
         let mut record = Record::without_answer(accepted.id, accepted.candidate.source, Some(fault));
         record.attempts = attempts;
         record.timings_ms.fetch = fetch_ms;
-        let outcome =
-            Outcome { sequence: accepted.sequence, record, links: Vec::new(), base_href: None, final_url: None };
+        let outcome = Outcome {
+            sequence: accepted.sequence,
+            record,
+            links: Vec::new(),
+            base_href: None,
+            final_url: None,
+        };
         self.arrive(Arrival::Ended(Box::new(outcome), hash)).await;
     }
 

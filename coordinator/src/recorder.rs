@@ -84,7 +84,10 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) async fn run(mut self, mut arrivals: mpsc::Receiver<Arrival>) -> Result<ResultsFile, FolderError> {
+    pub(crate) async fn run(
+        mut self,
+        mut arrivals: mpsc::Receiver<Arrival>,
+    ) -> Result<ResultsFile, FolderError> {
         let mut batch = Vec::with_capacity(BATCH);
         while arrivals.recv_many(&mut batch, BATCH).await > 0 {
             let mut written = Vec::new();
@@ -151,8 +154,13 @@ impl Recorder {
         if outcome.links.is_empty() || page.candidate.depth >= self.crawl_depth {
             return Ok(());
         }
-        let at = outcome.final_url.as_deref().and_then(|url| Url::parse(url).ok()).unwrap_or_else(|| asked.clone());
-        let base = outcome.base_href.as_deref().and_then(|base| at.join(base).ok()).unwrap_or_else(|| at.clone());
+        let at = outcome
+            .final_url
+            .as_deref()
+            .and_then(|url| Url::parse(url).ok())
+            .unwrap_or_else(|| asked.clone());
+        let base =
+            outcome.base_href.as_deref().and_then(|base| at.join(base).ok()).unwrap_or_else(|| at.clone());
         let (mut links, mut seen) = (Vec::new(), HashSet::new());
         for link in &outcome.links {
             let Ok(mut url) = base.join(link) else { continue };
@@ -177,9 +185,11 @@ impl Recorder {
 /// Whether a link leads to what is no document, by its ending: asking for it would only be refused.
 fn is_asset(url: &Url) -> bool {
     const ASSETS: [&str; 30] = [
-        "7z", "avi", "bmp", "css", "dmg", "eot", "exe", "gif", "gz", "ico", "iso", "jpeg", "jpg", "js", "json", "mov",
-        "mp3", "mp4", "otf", "png", "rar", "svg", "tar", "tgz", "ttf", "webm", "webp", "woff", "woff2", "zip",
+        "7z", "avi", "bmp", "css", "dmg", "eot", "exe", "gif", "gz", "ico", "iso", "jpeg", "jpg", "js",
+        "json", "mov", "mp3", "mp4", "otf", "png", "rar", "svg", "tar", "tgz", "ttf", "webm", "webp", "woff",
+        "woff2", "zip",
     ];
-    let extension = url.path().rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+    let extension =
+        url.path().rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
     extension.is_some_and(|extension| ASSETS.contains(&extension.to_ascii_lowercase().as_str()))
 }

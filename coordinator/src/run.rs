@@ -21,7 +21,7 @@ use sheaf_common::{
     record::{Outcome, Record, Status},
     shutdown::Shutdown,
 };
-use sheaf_fetch::{FetchLimits, HttpFetcher, SetupError};
+use sheaf_fetch::{FetchLimits, HttpFetcher, Lookup, SetupError};
 use sheaf_worker::{Engine, EngineLimits, Mode, Worker, child::ChildCommand, heartbeat::Heartbeat};
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -49,7 +49,6 @@ const COLLECTED: usize = 64;
 const COLLECT_WAIT: Duration = Duration::from_millis(500);
 
 /// Everything a run is told.
-#[derive(Debug)]
 pub struct Plan {
     /// What to analyse.
     pub sources: Sources,
@@ -61,6 +60,8 @@ pub struct Plan {
     pub engine: EngineLimits,
     /// Caps on downloads.
     pub fetch: FetchLimits,
+    /// From names to addresses.
+    pub lookup: Arc<dyn Lookup>,
     /// How documents are analysed.
     pub options: AnalysisOptions,
     /// Levels of links that are followed.
@@ -104,7 +105,12 @@ pub enum Ended {
 }
 
 /// Runs `plan` in `folder` until every document has its record or `shutdown` drains it.
-pub async fn run(plan: Plan, folder: &RunFolder, tally: Arc<Tally>, shutdown: &Shutdown) -> Result<Ended, RunError> {
+pub async fn run(
+    plan: Plan,
+    folder: &RunFolder,
+    tally: Arc<Tally>,
+    shutdown: &Shutdown,
+) -> Result<Ended, RunError> {
     let contents = Arc::new(Contents::default());
     let mut done = HashSet::new();
     let results = ResultsFile::open(folder, |recorded, record| {
@@ -144,7 +150,8 @@ pub async fn run(plan: Plan, folder: &RunFolder, tally: Arc<Tally>, shutdown: &S
         queue: queue.clone(),
         engine: Arc::new(Engine::new(plan.mode, plan.engine, child_command(plan.program))),
         options: plan.options,
-        heartbeat: Heartbeat::start(queue.clone(), limits.lease / 3, ended.clone()).map_err(RunError::Heartbeat)?,
+        heartbeat: Heartbeat::start(queue.clone(), limits.lease / 3, ended.clone())
+            .map_err(RunError::Heartbeat)?,
     };
     let working = tokio::spawn(worker.run(worker_shutdown.clone()));
     tokio::spawn(collect(queue.clone(), arrivals.clone(), in_flight.clone(), tally.clone(), ended.clone()));
@@ -161,8 +168,18 @@ pub async fn run(plan: Plan, folder: &RunFolder, tally: Arc<Tally>, shutdown: &S
         max_workers: if plan.mode == Mode::Sync { 1 } else { plan.max_workers },
         max_bytes: plan.fetch.body_bytes,
     };
-    let desk = downloads.start(HttpFetcher::new(plan.fetch)?, shutdown);
-    let acceptor = Acceptor { log, done, desk, admission, admitted, in_flight, arrivals, tally, crawl_depth: plan.crawl_depth };
+    let desk = downloads.start(HttpFetcher::with_lookup(plan.fetch, plan.lookup)?, shutdown);
+    let acceptor = Acceptor {
+        log,
+        done,
+        desk,
+        admission,
+        admitted,
+        in_flight,
+        arrivals,
+        tally,
+        crawl_depth: plan.crawl_depth,
+    };
 
     let accepted = tokio::select! {
         accepted = acceptor.run(folder, plan.sources, shutdown) => accepted?,
@@ -246,18 +263,30 @@ struct Acceptor {
 
 impl Acceptor {
     /// Returns when everything that was let in has left, or on a stop.
-    async fn run(mut self, folder: &RunFolder, sources: Sources, shutdown: &Shutdown) -> Result<AcceptedLog, FolderError> {
+    async fn run(
+        mut self,
+        folder: &RunFolder,
+        sources: Sources,
+        shutdown: &Shutdown,
+    ) -> Result<AcceptedLog, FolderError> {
         self.all(folder, sources, shutdown).await?;
         self.nothing_in_flight(shutdown).await;
         Ok(self.log)
     }
 
     /// Ends early on a drain. A document that is accepted and not let in is still to be done.
-    async fn all(&mut self, folder: &RunFolder, sources: Sources, shutdown: &Shutdown) -> Result<(), FolderError> {
+    async fn all(
+        &mut self,
+        folder: &RunFolder,
+        sources: Sources,
+        shutdown: &Shutdown,
+    ) -> Result<(), FolderError> {
         let begun = Instant::now();
         for accepted in self.log.replay()? {
             let accepted = accepted?;
-            if !accepted.id.number().is_some_and(|number| self.done.contains(&number)) && self.admit(accepted, shutdown).await.is_err() {
+            if !accepted.id.number().is_some_and(|number| self.done.contains(&number))
+                && self.admit(accepted, shutdown).await.is_err()
+            {
                 return Ok(());
             }
         }
@@ -280,7 +309,9 @@ impl Acceptor {
                     let private_allowed = page.private_allowed;
                     let candidate = Candidate { source, at: Location::Url(url), depth, private_allowed };
                     // A link to a page that the run knows is no second source.
-                    if !self.log.knows(&candidate.canonical()) && self.accept(candidate, shutdown).await?.is_err() {
+                    if !self.log.knows(&candidate.canonical())
+                        && self.accept(candidate, shutdown).await?.is_err()
+                    {
                         return Ok(());
                     }
                 }
@@ -289,7 +320,11 @@ impl Acceptor {
         if !shutdown.is_draining() {
             self.tally.enumerated();
         }
-        tracing::info!(documents = self.log.len(), seconds = begun.elapsed().as_secs_f64(), "every source was enumerated");
+        tracing::info!(
+            documents = self.log.len(),
+            seconds = begun.elapsed().as_secs_f64(),
+            "every source was enumerated"
+        );
         Ok(())
     }
 
@@ -298,7 +333,11 @@ impl Acceptor {
         drop(shutdown.stopping().run_until_cancelled(every_permit).await);
     }
 
-    async fn accept(&mut self, candidate: Candidate, shutdown: &Shutdown) -> Result<Result<(), Closed>, FolderError> {
+    async fn accept(
+        &mut self,
+        candidate: Candidate,
+        shutdown: &Shutdown,
+    ) -> Result<Result<(), Closed>, FolderError> {
         let Some(accepted) = self.log.accept(candidate)? else { return Ok(Ok(())) };
         self.log.flush()?;
         self.tally.accepted(1);
@@ -326,10 +365,17 @@ impl Acceptor {
 
     /// The record of a source that names a document once more.
     async fn again(&self, accepted: Accepted) -> Result<(), Closed> {
-        let fault = Fault::new(FaultKind::Duplicate, "an earlier source of the run names the same document", "");
+        let fault =
+            Fault::new(FaultKind::Duplicate, "an earlier source of the run names the same document", "");
         let mut record = Record::without_answer(accepted.id, accepted.candidate.source, Some(fault));
         record.attempts = 0;
-        let outcome = Outcome { sequence: accepted.sequence, record, links: Vec::new(), base_href: None, final_url: None };
+        let outcome = Outcome {
+            sequence: accepted.sequence,
+            record,
+            links: Vec::new(),
+            base_href: None,
+            final_url: None,
+        };
         self.arrivals.send(Arrival::Ended(Box::new(outcome), None)).await.map_err(|_| Closed)
     }
 }

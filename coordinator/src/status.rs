@@ -27,5 +27,9 @@ fn router(tally: Arc<Tally>) -> Router {
 
 /// Ready while the run takes documents in.
 fn readiness(snapshot: Snapshot) -> (StatusCode, &'static str) {
-    if snapshot.draining { (StatusCode::SERVICE_UNAVAILABLE, "draining\n") } else { (StatusCode::OK, "ready\n") }
+    if snapshot.draining {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
 }

@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 #[test]
 fn generated_code_matches_the_proto_files() {
     let room = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let descriptors = protox::compile(["sheaf/v1/job.proto"], [room.join("proto")]).expect("the .proto files compile");
+    let descriptors =
+        protox::compile(["sheaf/v1/job.proto"], [room.join("proto")]).expect("the .proto files compile");
     let fresh = tempfile::tempdir().expect("a temporary folder");
     prost_build::Config::new()
         .bytes(["."])
@@ -19,5 +20,8 @@ fn generated_code_matches_the_proto_files() {
         return;
     }
     let found = fs::read_to_string(&committed).unwrap_or_default();
-    assert!(found == wanted, "proto/src/gen is out of date: run UPDATE_GENERATED=1 cargo test -p sheaf-proto");
+    assert!(
+        found == wanted,
+        "proto/src/gen is out of date: run UPDATE_GENERATED=1 cargo test -p sheaf-proto"
+    );
 }

@@ -61,7 +61,10 @@ impl FromStr for Mode {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|mode| mode.name() == name).ok_or_else(|| format!("no mode is called {name}"))
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.name() == name)
+            .ok_or_else(|| format!("no mode is called {name}"))
     }
 }
 
@@ -140,7 +143,11 @@ impl Engine {
             )),
             Err(_) => {
                 let abandoned = self.abandoned.fetch_add(1, Ordering::Relaxed) + 1;
-                tracing::warn!(source = job.source, abandoned, "a thread ran out of time and was left behind");
+                tracing::warn!(
+                    source = job.source,
+                    abandoned,
+                    "a thread ran out of time and was left behind"
+                );
                 Err(timed_out(self.limits.parse_timeout))
             }
         }

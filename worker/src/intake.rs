@@ -41,7 +41,9 @@ impl<Q: JobQueue> Worker<Q> {
         let mut tasks = JoinSet::new();
         while !shutdown.is_draining() {
             while tasks.try_join_next().is_some() {}
-            let Some(Ok(first)) = shutdown.draining().run_until_cancelled(slots.clone().acquire_owned()).await else {
+            let Some(Ok(first)) =
+                shutdown.draining().run_until_cancelled(slots.clone().acquire_owned()).await
+            else {
                 break;
             };
             let most = 1 + slots.available_permits();
@@ -89,7 +91,9 @@ impl<Q: JobQueue> Worker<Q> {
         let outcome = Outcome::of(&job, &self.id, waited.as_secs_f64() * 1e3, result);
         match self.queue.commit(token, outcome).await {
             Ok(Commit::Committed) => {}
-            Ok(Commit::LeaseLost) => tracing::warn!(source = job.source, "the lease was lost before the commit"),
+            Ok(Commit::LeaseLost) => {
+                tracing::warn!(source = job.source, "the lease was lost before the commit")
+            }
             Err(error) => report(Err(error)),
         }
     }

@@ -53,7 +53,10 @@ pub enum ModelError {
 /// Implementers: never retry (a layer does), never wait for a limit (a layer does), and stop the transfer when the
 /// future is dropped.
 pub trait ModelBackend:
-    Service<ModelRequest, Response = ModelAnswer, Error = ModelError, Future: Future + Send> + Clone + Send + 'static
+    Service<ModelRequest, Response = ModelAnswer, Error = ModelError, Future: Future + Send>
+    + Clone
+    + Send
+    + 'static
 {
 }
 

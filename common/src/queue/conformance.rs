@@ -38,7 +38,7 @@ pub fn job(number: u64) -> Job {
         file_name: None,
         hash: ContentHash::of(&body),
         body,
-        fetch_ms: 0,
+        fetch_us: 0,
         fetch_attempts: 1,
         counters: crate::job::AttemptCounters::default(),
     }
@@ -127,7 +127,8 @@ pub async fn releases_are_counted_apart<Q: JobQueue>(queue: Q) {
     let leased = lease_one(&queue, "a").await;
     assert!(queue.release(leased.token, Release::HandBack).await.expect("release"));
     let counters = lease_one(&queue, "b").await.job.counters;
-    let found = [counters.document_errors, counters.backpressure_waits, counters.hand_backs, counters.worker_deaths];
+    let found =
+        [counters.document_errors, counters.backpressure_waits, counters.hand_backs, counters.worker_deaths];
     assert_eq!(found, [1, 1, 1, 0]);
 }
 
@@ -149,7 +150,8 @@ pub async fn poison_ends_as_one_record<Q: JobQueue>(queue: Q) {
     }
     assert!(queue.lease(&worker("a"), 1, SOON).await.expect("lease").is_empty());
     let collected = queue.collect(10, SOON).await.expect("collect");
-    let kinds: Vec<_> = collected.iter().filter_map(|outcome| outcome.record.error.as_ref()).map(|e| e.kind).collect();
+    let kinds: Vec<_> =
+        collected.iter().filter_map(|outcome| outcome.record.error.as_ref()).map(|e| e.kind).collect();
     assert_eq!(kinds, [FaultKind::Poison]);
 }
 

@@ -296,8 +296,12 @@ impl JobQueue for MemoryQueue {
         let reclaimed = {
             let now = Instant::now();
             let mut state = self.state();
-            let mut expired: Vec<_> =
-                state.leases.iter().filter(|(_, held)| held.expires <= now).map(|(token, _)| *token).collect();
+            let mut expired: Vec<_> = state
+                .leases
+                .iter()
+                .filter(|(_, held)| held.expires <= now)
+                .map(|(token, _)| *token)
+                .collect();
             expired.sort_by_key(|token| token.0);
             for token in &expired {
                 let Some(mut held) = state.leases.remove(token) else { continue };
@@ -349,7 +353,10 @@ fn poisoned(held: &Held, now: Instant) -> Outcome {
     let deaths = held.waiting.job.counters.worker_deaths;
     let fault = Fault::new(
         FaultKind::Poison,
-        format!("{deaths} workers died or fell silent while they analysed this document; the last was {}", held.worker),
+        format!(
+            "{deaths} workers died or fell silent while they analysed this document; the last was {}",
+            held.worker
+        ),
         "look at the document; the other documents of the run are not affected",
     );
     let waited = (now - held.waiting.pushed).as_secs_f64() * 1e3;
@@ -379,7 +386,10 @@ mod tests {
         let queue = MemoryQueue::new(QueueLimits { ready_bytes: 10, ..QueueLimits::default() });
         queue.push(conformance::job(1)).await.unwrap();
         let second = queue.push(conformance::job(2));
-        assert!(tokio::time::timeout(Duration::from_secs(1), second).await.is_err(), "12 bytes do not fit 10");
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), second).await.is_err(),
+            "12 bytes do not fit 10"
+        );
         let mut large = conformance::job(3);
         large.body = vec![0; 11].into();
         let refused = queue.push(large).await.unwrap_err().to_string();

@@ -40,7 +40,10 @@ pub trait JobQueue: Send + Sync + 'static {
 
     /// Extends leases by the lease period from now. Returns those that are no longer the caller's: their work is
     /// lost and should be dropped.
-    fn extend(&self, leases: &[AttemptToken]) -> impl Future<Output = Result<Vec<AttemptToken>, QueueError>> + Send;
+    fn extend(
+        &self,
+        leases: &[AttemptToken],
+    ) -> impl Future<Output = Result<Vec<AttemptToken>, QueueError>> + Send;
 
     /// In one step: checks that the lease is still the caller's, stores the outcome, marks the document terminal.
     /// Waits while too many outcomes are uncollected.
@@ -51,14 +54,22 @@ pub trait JobQueue: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Commit, QueueError>> + Send;
 
     /// Gives a leased job back. Returns whether the lease was still the caller's.
-    fn release(&self, lease: AttemptToken, why: Release) -> impl Future<Output = Result<bool, QueueError>> + Send;
+    fn release(
+        &self,
+        lease: AttemptToken,
+        why: Release,
+    ) -> impl Future<Output = Result<bool, QueueError>> + Send;
 
     /// Makes jobs whose lease has run out ready again, each counted as a death of its worker; one that has killed
     /// [`DEATHS_TO_POISON`] workers gets its terminal outcome instead. Returns how many jobs were taken back.
     fn reclaim(&self) -> impl Future<Output = Result<usize, QueueError>> + Send;
 
     /// Takes up to `most` outcomes, waiting up to `wait` for the first.
-    fn collect(&self, most: usize, wait: Duration) -> impl Future<Output = Result<Vec<Outcome>, QueueError>> + Send;
+    fn collect(
+        &self,
+        most: usize,
+        wait: Duration,
+    ) -> impl Future<Output = Result<Vec<Outcome>, QueueError>> + Send;
 
     /// How much is in the queue.
     fn counts(&self) -> impl Future<Output = Result<QueueCounts, QueueError>> + Send;

@@ -104,7 +104,14 @@ pub(super) struct RunArguments {
     pub(super) parse_memory: u64,
 
     /// How to show progress on standard error [default: bar on a terminal, plain in a pipe]
-    #[arg(long, value_enum, value_name = "VIEW", default_value = "auto", hide_default_value = true, help_heading = "Messages")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "VIEW",
+        default_value = "auto",
+        hide_default_value = true,
+        help_heading = "Messages"
+    )]
     pub(super) progress: ProgressArgument,
 
     /// Serve /healthz, /readyz and /progress over HTTP at this address while the run goes on

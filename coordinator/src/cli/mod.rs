@@ -5,15 +5,21 @@ mod exit;
 mod interrupt;
 mod run;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
+use sheaf_fetch::{Lookup, SystemLookup};
 
 use arguments::{Arguments, Command};
 pub use exit::Exit;
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
+    main_with(Arc::new(SystemLookup))
+}
+
+/// The same with another way from names to addresses, which a test may script.
+pub fn main_with(lookup: Arc<dyn Lookup>) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -24,7 +30,7 @@ pub fn main() -> ExitCode {
         }
     };
     match arguments.command {
-        Command::Run(arguments) => run::main(&arguments).into(),
+        Command::Run(arguments) => run::main(&arguments, lookup).into(),
         Command::ParseChild { memory_bytes } => match sheaf_worker::child::serve(memory_bytes) {
             Ok(()) => Exit::Ok.into(),
             Err(error) => exit::complain(&format!("the parsing child cannot serve: {error}")).into(),

@@ -9,7 +9,7 @@ use std::{
 
 use jiff::Timestamp;
 use sheaf_common::{job::AnalysisOptions, shutdown::Shutdown, telemetry};
-use sheaf_fetch::FetchLimits;
+use sheaf_fetch::{FetchLimits, Lookup};
 use sheaf_report::{RunFacts, Setting, Shown, Summary};
 use sheaf_worker::EngineLimits;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,7 @@ use crate::{
 /// Only what is touched becomes resident.
 const STACK_BYTES: usize = 16 << 20;
 
-pub(super) fn main(arguments: &RunArguments) -> Exit {
+pub(super) fn main(arguments: &RunArguments, lookup: Arc<dyn Lookup>) -> Exit {
     telemetry::start_on_stderr(arguments.log_format.into(), arguments.verbose);
     let sources = match sources(arguments) {
         Ok(sources) => sources,
@@ -40,12 +40,15 @@ pub(super) fn main(arguments: &RunArguments) -> Exit {
     };
     // Parsers may panic on hostile input; that is caught and becomes the document's error.
     std::panic::set_hook(Box::new(|panic| tracing::debug!(%panic, "a panic was caught")));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&format!("the runtime could not be started: {error}; check ulimit -u and -n")),
+        Err(error) => {
+            return complain(&format!("the runtime could not be started: {error}; check ulimit -u and -n"));
+        }
     };
-    let exit = runtime.block_on(start(arguments, sources));
+    let exit = runtime.block_on(start(arguments, sources, lookup));
     // A parser that hangs on a thread of the blocking pool must not keep the program.
     runtime.shutdown_background();
     exit
@@ -68,9 +71,10 @@ fn sources(arguments: &RunArguments) -> Result<Sources, String> {
 fn check(path: &Path, source: &Given) -> Result<(), String> {
     let what = if matches!(source, Given::List(_)) { "the list" } else { "the source" };
     match path.metadata() {
-        Ok(metadata) if matches!(source, Given::List(_)) && metadata.is_dir() => {
-            Err(format!("{what} {} is a folder; name it without the @ to analyse what is in it", path.display()))
-        }
+        Ok(metadata) if matches!(source, Given::List(_)) && metadata.is_dir() => Err(format!(
+            "{what} {} is a folder; name it without the @ to analyse what is in it",
+            path.display()
+        )),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(format!("{what} {} does not exist; check the name, relative to this folder", path.display()))
@@ -79,7 +83,7 @@ fn check(path: &Path, source: &Given) -> Result<(), String> {
     }
 }
 
-async fn start(arguments: &RunArguments, sources: Sources) -> Exit {
+async fn start(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Lookup>) -> Exit {
     let listener = match arguments.listen {
         None => None,
         Some(address) => match status::listen(address).await {
@@ -103,7 +107,7 @@ async fn start(arguments: &RunArguments, sources: Sources) -> Exit {
     if let Some(listener) = listener {
         tokio::spawn(status::serve(listener, tally.clone()));
     }
-    let plan = match plan(arguments, sources) {
+    let plan = match plan(arguments, sources, lookup) {
         Ok(plan) => plan,
         Err(message) => return complain(&message),
     };
@@ -132,9 +136,9 @@ async fn start(arguments: &RunArguments, sources: Sources) -> Exit {
             ));
             Exit::Interrupted
         }
-        Ok(Ended::Complete { accepted, .. }) if accepted.is_empty() => {
-            complain("the sources name no document: the list or folder is empty, or --include and --exclude left nothing")
-        }
+        Ok(Ended::Complete { accepted, .. }) if accepted.is_empty() => complain(
+            "the sources name no document: the list or folder is empty, or --include and --exclude left nothing",
+        ),
         Ok(Ended::Complete { accepted, results }) => {
             let facts = facts(arguments, &folder);
             let finished = tokio::task::spawn_blocking(move || {
@@ -149,7 +153,7 @@ async fn start(arguments: &RunArguments, sources: Sources) -> Exit {
     }
 }
 
-fn plan(arguments: &RunArguments, sources: Sources) -> Result<Plan, String> {
+fn plan(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Lookup>) -> Result<Plan, String> {
     // The file that is running, even when another was put in its place meanwhile.
     let proc = PathBuf::from("/proc/self/exe");
     let program = if proc.exists() { Ok(proc) } else { std::env::current_exe() };
@@ -170,6 +174,7 @@ fn plan(arguments: &RunArguments, sources: Sources) -> Result<Plan, String> {
             body_bytes: max_bytes,
             ..FetchLimits::default()
         },
+        lookup,
         options: AnalysisOptions {
             extraction: arguments.extraction.into(),
             include_text: arguments.include_text,
@@ -258,7 +263,10 @@ fn conclude(folder: &RunFolder, summary: &Summary, earlier: u64) -> Exit {
     }
     say(&line);
     for group in &summary.faults {
-        let example = group.examples.first().map_or(String::new(), |(document, _)| format!(", such as {}", document.source.shown()));
+        let example = group
+            .examples
+            .first()
+            .map_or(String::new(), |(document, _)| format!(", such as {}", document.source.shown()));
         say(&format!("  {} {}: {}{example}", group.documents, group.status.name(), group.kind.name()));
     }
     say(&format!("report: {}", folder.file("report.html").display()));

@@ -32,7 +32,8 @@ pub struct Frontier {
 impl Frontier {
     /// Opens the log of a run.
     pub fn open(folder: &RunFolder) -> Result<Self, FolderError> {
-        Lines::open(&folder.state_file("frontier.jsonl"), |_, _: FrontierEntry| {}).map(|lines| Self { lines })
+        Lines::open(&folder.state_file("frontier.jsonl"), |_, _: FrontierEntry| {})
+            .map(|lines| Self { lines })
     }
 
     /// Adds the links of a page, safe against the end of this process when this returns.

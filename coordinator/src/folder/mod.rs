@@ -57,7 +57,9 @@ pub enum FolderError {
         error: io::Error,
     },
     /// Another run writes into it.
-    #[error("the output folder {0} is in use by another run; wait for it to end or give --out another folder")]
+    #[error(
+        "the output folder {0} is in use by another run; wait for it to end or give --out another folder"
+    )]
     InUse(PathBuf),
     /// It holds a run with other options.
     #[error(
@@ -71,7 +73,9 @@ pub enum FolderError {
         difference: String,
     },
     /// It was written by a program that this one does not understand.
-    #[error("{path}, line {line}: {reason}; was it edited, or written by another version? --fresh starts over")]
+    #[error(
+        "{path}, line {line}: {reason}; was it edited, or written by another version? --fresh starts over"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -90,7 +94,9 @@ fn advice(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "make room on the disk and run the same command again: what is done is kept"
         }
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "give --out the name of a folder, not of a file",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "give --out the name of a folder, not of a file"
+        }
         _ => "check the folder and the disk it is on",
     }
 }
@@ -117,7 +123,9 @@ impl RunFolder {
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(FolderError::InUse(path.to_owned())),
-            Err(fs::TryLockError::Error(error)) => return Err(FolderError::io(&lock_path, "locking it")(error)),
+            Err(fs::TryLockError::Error(error)) => {
+                return Err(FolderError::io(&lock_path, "locking it")(error));
+            }
         }
         if fresh {
             forget(path, &state_folder)?;
@@ -179,7 +187,8 @@ fn write_whole(path: &Path, contents: &[u8]) -> Result<(), FolderError> {
 /// Removes what a run wrote; anything else in the folder is somebody's and stays.
 fn forget(path: &Path, state_folder: &Path) -> Result<(), FolderError> {
     let results = WRITTEN.iter().map(|name| path.join(name));
-    let states = ["state.json", "accepted.jsonl", "frontier.jsonl"].iter().map(|name| state_folder.join(name));
+    let states =
+        ["state.json", "accepted.jsonl", "frontier.jsonl"].iter().map(|name| state_folder.join(name));
     for file in results.chain(states) {
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

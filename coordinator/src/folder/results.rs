@@ -99,7 +99,8 @@ impl ResultsFile {
                 .map_err(FolderError::io(&ordered, "writing a line"))?;
             each(sequence, &record);
         }
-        let synced = writer.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
+        let synced =
+            writer.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
         synced.map_err(FolderError::io(&ordered, "writing it to the disk"))?;
         fs::rename(&ordered, &path).map_err(FolderError::io(&path, "putting it in its place"))
     }

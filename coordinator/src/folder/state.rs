@@ -44,7 +44,9 @@ impl Configuration {
         let changed: Vec<_> = names
             .into_iter()
             .filter(|name| self.0.get(*name) != now.0.get(*name))
-            .map(|name| format!("{name} was {} and is now {}", shown(self.0.get(name)), shown(now.0.get(name))))
+            .map(|name| {
+                format!("{name} was {} and is now {}", shown(self.0.get(name)), shown(now.0.get(name)))
+            })
             .collect();
         (!changed.is_empty()).then(|| changed.join(", "))
     }
@@ -55,7 +57,8 @@ impl State {
     pub(super) fn begin(configuration: Configuration) -> Self {
         let started = Timestamp::now();
         // Unique among the runs of one machine: the moment in nanoseconds, and the process.
-        let nanoseconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+        let nanoseconds =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
         let unique = nanoseconds ^ (u64::from(std::process::id()) << 40);
         let run = RunId::new(format!("{}-{}", started.strftime("%Y%m%d"), hex(&unique.to_be_bytes()[2..])));
         Self { run, started, seconds: 0.0, configuration }

@@ -136,7 +136,11 @@ fn json(snapshot: Snapshot, pace: &Pace, at: Duration, last: bool) -> String {
         snapshot,
         recorded: snapshot.recorded(),
         documents_per_second: pace.per_second().map(rounded),
-        seconds_left: snapshot.enumerated.then(|| pace.time_for(left)).flatten().map(|left| rounded(left.as_secs_f64())),
+        seconds_left: snapshot
+            .enumerated
+            .then(|| pace.time_for(left))
+            .flatten()
+            .map(|left| rounded(left.as_secs_f64())),
     };
     serde_json::to_string(&line).unwrap_or_default()
 }
@@ -161,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_line_does_not_promise_what_it_does_not_know() {
-        let snapshot = Snapshot { accepted: 10, ok: 3, failed: 1, downloading: 2, analysing: 4, ..Snapshot::default() };
+        let snapshot =
+            Snapshot { accepted: 10, ok: 3, failed: 1, downloading: 2, analysing: 4, ..Snapshot::default() };
         let mut pace = Pace::default();
         let early = text(snapshot, &pace);
         assert_eq!(early, "4 of at least 10 documents, 2 downloading, 4 analysing, 1 failed");

@@ -147,7 +147,8 @@ impl<F: Download> Enumeration<F> {
                 let may_be_sitemap = path.to_str().is_some_and(sitemap::may_be_sitemap);
                 if may_be_sitemap && metadata.is_file() && metadata.len() <= LARGEST_LOCAL_SITEMAP {
                     let owned = path.to_owned();
-                    let read = tokio::task::spawn_blocking(move || sitemap::read(&fs::read(owned).ok()?)).await;
+                    let read =
+                        tokio::task::spawn_blocking(move || sitemap::read(&fs::read(owned).ok()?)).await;
                     if let Ok(Some(sitemap)) = read {
                         return self.sitemap(path.display().to_string(), None, sitemap).await;
                     }
@@ -160,7 +161,8 @@ impl<F: Download> Enumeration<F> {
     async fn folder(&self, path: &Path) -> Sent {
         let (path, filter, candidates) = (path.to_owned(), self.filter.clone(), self.candidates.clone());
         let walked = tokio::task::spawn_blocking(move || {
-            walk::walk(&path, &filter).try_for_each(|candidate| candidates.blocking_send(candidate).map_err(|_| Drained))
+            walk::walk(&path, &filter)
+                .try_for_each(|candidate| candidates.blocking_send(candidate).map_err(|_| Drained))
         });
         walked.await.unwrap_or(Err(Drained))
     }
@@ -183,7 +185,8 @@ impl<F: Download> Enumeration<F> {
     /// The documents of a sitemap and of those it names, depth first, each sitemap once.
     async fn sitemap(&self, name: String, url: Option<Url>, root: sitemap::Sitemap) -> Sent {
         // A private address given by hand covers the documents the sitemap names on that host.
-        let trusted = url.as_ref().filter(|url| names_private_host(url)).and_then(Url::host_str).map(str::to_owned);
+        let trusted =
+            url.as_ref().filter(|url| names_private_host(url)).and_then(Url::host_str).map(str::to_owned);
         let private = |url: &Url| trusted.is_some() && url.host_str() == trusted.as_deref();
         let mut seen: HashSet<String> = url.iter().map(canonical_url).collect();
         let mut pending = vec![(name, 0, Some(root), url)];
@@ -204,7 +207,11 @@ impl<F: Download> Enumeration<F> {
                 tracing::warn!(sitemap = name, "the sitemap was not read to its end: {cut}");
             }
             if read.unusable > 0 {
-                tracing::warn!(sitemap = name, entries = read.unusable, "entries that are no web address were left out");
+                tracing::warn!(
+                    sitemap = name,
+                    entries = read.unusable,
+                    "entries that are no web address were left out"
+                );
             }
             let mut nested = Vec::new();
             for url in read.addresses {
@@ -214,7 +221,8 @@ impl<F: Download> Enumeration<F> {
                     seen.remove(&canonical_url(&url));
                     if self.filter.takes_url(&url) {
                         let (source, private_allowed) = (sheaf_fetch::displayed(&url), private(&url));
-                        self.send(Candidate { source, at: Location::Url(url), depth: 0, private_allowed }).await?;
+                        self.send(Candidate { source, at: Location::Url(url), depth: 0, private_allowed })
+                            .await?;
                     }
                 } else if known || depth >= DEEPEST_INDEX || seen.len() > MOST_SITEMAPS {
                     self.send(Candidate::broken(sheaf_fetch::displayed(&url), again(&name, known))).await?;
@@ -242,11 +250,17 @@ impl<F: Download> Enumeration<F> {
 
 fn again(name: &str, known: bool) -> Fault {
     if known {
-        Fault::new(FaultKind::Duplicate, format!("the sitemap {name} names a sitemap that was read before"), "")
+        Fault::new(
+            FaultKind::Duplicate,
+            format!("the sitemap {name} names a sitemap that was read before"),
+            "",
+        )
     } else {
         Fault::new(
             FaultKind::TooLarge,
-            format!("the sitemap {name} leads more than {DEEPEST_INDEX} levels deep or to over {MOST_SITEMAPS} sitemaps"),
+            format!(
+                "the sitemap {name} leads more than {DEEPEST_INDEX} levels deep or to over {MOST_SITEMAPS} sitemaps"
+            ),
             "name this sitemap as a source of its own",
         )
     }

@@ -33,7 +33,8 @@ pub(super) fn lines(mut reader: impl BufRead) -> impl Iterator<Item = io::Result
             if bytes.len() as u64 == LONGEST_LINE && !bytes.ends_with(b"\n") {
                 return Some(skip_line(&mut reader).map(|()| (number, Line::TooLong)));
             }
-            let line = bytes.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(&bytes).trim_ascii();
+            let line =
+                bytes.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(&bytes).trim_ascii();
             if !line.is_empty() && !line.starts_with(b"#") {
                 return Some(Ok((number, Line::Source(OsString::from_vec(line.to_vec())))));
             }

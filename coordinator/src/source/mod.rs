@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use sheaf_common::fault::Fault;
 use url::Url;
 
+pub use enumerate::Download;
 pub use enumerate::Sources;
 pub use filter::{Filter, FilterError};
-pub use enumerate::Download;
 pub use given::{Given, GivenError};
 pub(crate) use walk::unreadable;
 

@@ -59,11 +59,17 @@ pub(super) fn read(bytes: &[u8]) -> Option<Sitemap> {
             Ok(Event::GeneralRef(entity)) => {
                 let character = entity.resolve_char_ref().ok().flatten();
                 let named = quick_xml::escape::resolve_predefined_entity(&entity);
-                push(address.as_mut(), &character.map(String::from).or(named.map(str::to_owned)).unwrap_or_default());
+                push(
+                    address.as_mut(),
+                    &character.map(String::from).or(named.map(str::to_owned)).unwrap_or_default(),
+                );
             }
             Ok(Event::End(element)) if element.local_name().as_ref() == "loc" => {
                 if let (Some(sitemap), Some(address)) = (&mut sitemap, address.take()) {
-                    match Url::parse(address.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https")) {
+                    match Url::parse(address.trim())
+                        .ok()
+                        .filter(|url| matches!(url.scheme(), "http" | "https"))
+                    {
                         Some(url) => sitemap.addresses.push(url),
                         None => sitemap.unusable += 1,
                     }
@@ -94,7 +100,9 @@ fn unpack(bytes: &[u8]) -> (Cow<'_, [u8]>, Option<String>) {
     }
     let mut unpacked = Vec::new();
     let cut = match MultiGzDecoder::new(bytes).take(LARGEST).read_to_end(&mut unpacked) {
-        Ok(_) if unpacked.len() as u64 == LARGEST => Some(format!("it unpacks to more than {} MiB", LARGEST >> 20)),
+        Ok(_) if unpacked.len() as u64 == LARGEST => {
+            Some(format!("it unpacks to more than {} MiB", LARGEST >> 20))
+        }
         Ok(_) => None,
         Err(error) => Some(format!("its compression is damaged: {error}")),
     };

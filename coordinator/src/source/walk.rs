@@ -73,15 +73,21 @@ fn not_a_file(path: &Path) -> Candidate {
 /// The fault of a file or folder that cannot be read.
 pub(crate) fn unreadable(error: &io::Error) -> Fault {
     match error.kind() {
-        io::ErrorKind::NotFound => {
-            Fault::new(FaultKind::NotFound, "there is no such file", "check the name; was it moved or deleted?")
-        }
+        io::ErrorKind::NotFound => Fault::new(
+            FaultKind::NotFound,
+            "there is no such file",
+            "check the name; was it moved or deleted?",
+        ),
         io::ErrorKind::PermissionDenied => Fault::new(
             FaultKind::Unreadable,
             "reading it is not permitted",
             "give the user who runs Sheaf the right to read it (chmod +r)",
         ),
-        _ => Fault::new(FaultKind::Unreadable, format!("reading it failed: {error}"), "check the disk and run again"),
+        _ => Fault::new(
+            FaultKind::Unreadable,
+            format!("reading it failed: {error}"),
+            "check the disk and run again",
+        ),
     }
 }
 

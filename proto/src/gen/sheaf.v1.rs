@@ -27,7 +27,7 @@ pub struct Job {
     #[prost(bytes = "bytes", tag = "9")]
     pub body_sha256: ::prost::bytes::Bytes,
     #[prost(uint64, tag = "10")]
-    pub fetch_ms: u64,
+    pub fetch_us: u64,
     #[prost(uint32, tag = "11")]
     pub fetch_attempts: u32,
     #[prost(message, optional, tag = "12")]

@@ -128,7 +128,8 @@ impl ChildPool {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let stderr = process.stderr.take().ok_or_else(|| io::Error::other("the child has no standard error"))?;
+        let stderr =
+            process.stderr.take().ok_or_else(|| io::Error::other("the child has no standard error"))?;
         Ok(Running { process, socket, stderr, documents: 0 })
     }
 

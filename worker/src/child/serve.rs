@@ -36,7 +36,8 @@ pub fn serve(memory_bytes: u64) -> io::Result<()> {
     let (tasks, queued) = mpsc::sync_channel::<Vec<u8>>(1);
     thread::Builder::new().name("parse".to_owned()).stack_size(STACK_BYTES).spawn(move || {
         for task in queued {
-            let sent = answer(task).and_then(|reply| frame::write_blocking(&mut replies_out, &reply, FRAME_LIMIT));
+            let sent =
+                answer(task).and_then(|reply| frame::write_blocking(&mut replies_out, &reply, FRAME_LIMIT));
             if sent.is_err() {
                 process::exit(1);
             }

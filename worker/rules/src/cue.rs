@@ -1,4 +1,17 @@
-//! Words by which rules know things: data, no code. Lower case unless said otherwise.
+//! Words by which rules know things. Lower case unless said otherwise.
+
+use regex::Regex;
+use std::sync::LazyLock;
+
+/// Whether the text, in lower case, holds furniture of a site or the words of a paywall. One pass for all of them.
+pub(crate) fn is_furniture(lower: &str) -> bool {
+    // Literals, escaped: a pattern that always compiles; were it not to, nothing would be furniture.
+    static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let cues: Vec<String> = FURNITURE.iter().chain(PAYWALL).map(|cue| regex::escape(cue)).collect();
+        Regex::new(&cues.join("|")).ok()
+    });
+    PATTERN.as_ref().is_some_and(|pattern| pattern.is_match(lower))
+}
 
 /// Titles before a name: the full stop after one never ends a sentence.
 pub(crate) const TITLES: &[&str] = &[
@@ -203,6 +216,10 @@ pub(crate) const POINTING_BACK: &[&str] = &[
     "daarom",
     "echter",
 ];
+
+/// Chinese characters that are words of grammar wherever they stand.
+pub(crate) const PARTICLES_HAN: &str =
+    "的了是在和与也都就很这那我你他她它们不被把从对之其而但或吗呢吧啊已并及让使于个為這個們與對從後於會還";
 
 /// What only furniture of a site says.
 pub(crate) const FURNITURE: &[&str] = &[

@@ -84,7 +84,7 @@ fn is_boilerplate(document: &Document, reading: &Reading<'_>, words: usize) -> b
         let Some(text) = reading.text.get(passage.start..passage.end) else { continue };
         passages += 1;
         let lower = text.get(..text.floor_char_boundary(300)).unwrap_or_default().to_lowercase();
-        furniture += usize::from(cue::FURNITURE.iter().any(|cue| lower.contains(cue)));
+        furniture += usize::from(cue::is_furniture(&lower));
     }
     let crowded = passages >= 3 && furniture * 4 > passages;
     let linked =

@@ -168,7 +168,17 @@ fn read_signs(document: &Document, reading: &Reading<'_>, votes: &mut Votes) {
             Field::Address => address.contains(cue),
         };
         if sign.cues.iter().any(seen) {
-            votes.add(sign.kind, sign.points);
+            let points = match (document.content_type, sign.kind) {
+                // Web pages quote, sell and explain papers: their words are weaker signs there.
+                (
+                    ContentType::Html,
+                    "paper" | "contract" | "invoice" | "letter" | "minutes" | "report" | "form",
+                ) => sign.points * 0.5,
+                (ContentType::Html, "readme") => 0.0,
+                (ContentType::Markdown | ContentType::Text, "readme") => sign.points * 1.3,
+                _ => sign.points,
+            };
+            votes.add(sign.kind, points);
         }
     }
 }
@@ -202,8 +212,8 @@ fn read_structure(document: &Document, reading: &Reading<'_>, votes: &mut Votes)
     match document.content_type {
         ContentType::Html => {
             let links = document.links.len();
-            if prose > 0.75 && document.published.is_some() {
-                votes.add("article", 1.0);
+            if prose > 0.6 {
+                votes.add("article", if document.published.is_some() { 1.5 } else { 0.7 });
             }
             if fragments > 0.6 && links > 60 {
                 votes.add("listing", 0.5);

@@ -197,7 +197,13 @@ impl<'a> Index<'a> {
             word
         };
         fold(word, &mut self.folded);
-        let stop = self.stops.contains(self.folded.as_str());
+        let single = word.chars().next().is_some_and(|c| word::is_unspaced(c) && word.len() == c.len_utf8());
+        // Lists of Chinese stop words hold characters that are half of many a noun.
+        let stop = if single {
+            cue::PARTICLES_HAN.contains(word)
+        } else {
+            self.stops.contains(self.folded.as_str())
+        };
         let key =
             if stop { Cow::Borrowed(self.folded.as_str()) } else { singular(&self.folded, self.language) };
         let id = match self.numbers.get(key.as_ref()) {

@@ -153,9 +153,7 @@ fn fitness(reading: &Reading<'_>, sentence: &Sentence, text: &str) -> Option<f64
         return None;
     }
     let lower = text.to_lowercase();
-    if cue::FURNITURE.iter().any(|cue| lower.contains(cue))
-        || cue::PAYWALL.iter().any(|cue| lower.contains(cue))
-    {
+    if cue::is_furniture(&lower) {
         return None;
     }
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();

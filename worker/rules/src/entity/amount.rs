@@ -12,24 +12,24 @@ const CODES: &str = "EUR|USD|GBP|CHF|JPY|CNY|RMB|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK
 /// Digits with separators of thousands: a point, a comma, an apostrophe, or a space before three digits.
 const NUMBER: &str =
     r"[0-9]{1,3}(?:[ \u{a0}\u{202f}'’.,][0-9]{3})+(?:[.,][0-9]{1,2})?|[0-9]{1,15}(?:[.,][0-9]{1,4})?";
-const SCALE: &str = r"(?i:thousand|tausend|mille?|million(?:en|es|s|i)?|millones|milhões|miljoen|mio|mn|billion(?:s)?|bn|milliard(?:e|en|s|i)?|miliardi|miljard|mrd|bilhões|trillion|[kmb])\b\.?|[万億亿兆]";
+const SCALE: &str = r"(?i:thousand|tausend|mille?|million(?:en|es|s|i)?|millones|milhões|miljoen|mio|mn|billion(?:s)?|bn|milliard(?:e|en|s|i)?|miliardi|miljard|mrd|bilhões|trillion|[kmb])(?-u:\b{end-half})\.?|[万億亿兆]";
 
 // Patterns are literals that the tests compile.
 #[allow(clippy::unwrap_used)]
 static BEFORE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(&format!(r"(US\$|A\$|C\$|NZ\$|HK\$|S\$|R\$|[$€£¥₹₩₽₺₴₫฿₪]|\b(?:{CODES}))[ \u{{a0}}\u{{202f}}]?({NUMBER})(?:[ \u{{a0}}-]?({SCALE}))?")).unwrap()
+    Regex::new(&format!(r"(US\$|A\$|C\$|NZ\$|HK\$|S\$|R\$|[$€£¥₹₩₽₺₴₫฿₪]|(?-u:\b)(?:{CODES}))[ \u{{a0}}\u{{202f}}]?({NUMBER})(?:[ \u{{a0}}-]?({SCALE}))?")).unwrap()
 });
 #[allow(clippy::unwrap_used)]
 static AFTER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"({NUMBER})(?:[ \u{{a0}}]?({SCALE}))?[ \u{{a0}}\u{{202f}}]?(?:(?:de |d['’]|di )?((?i:euros?|dollars?|dólares|dollari|pounds? sterling|yen|Kč|zł|kr)\b|(?:{CODES})\b)|([€£₽₺₴₫円元원]))"
+        r"({NUMBER})(?:[ \u{{a0}}]?({SCALE}))?[ \u{{a0}}\u{{202f}}]?(?:(?:de |d['’]|di )?((?i:euros?|dollars?|dólares|dollari|pounds? sterling|yen|Kč|zł|kr)(?-u:\b{{end-half}})|(?:{CODES})(?-u:\b))|([€£₽₺₴₫円元원]))"
     ))
     .unwrap()
 });
 #[allow(clippy::unwrap_used)]
 static SHARE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(
-        r"([-−]?(?:{NUMBER}))[ \u{{a0}}\u{{202f}}]?(?:[%％]|(?i:percent|per cent|prozent|pour cent|por ciento|por cento|per cento|procent)\b)"
+        r"([-−]?(?:{NUMBER}))[ \u{{a0}}\u{{202f}}]?(?:[%％]|(?i:percent|per cent|prozent|pour cent|por ciento|por cento|per cento|procent)(?-u:\b{{end-half}}))"
     ))
     .unwrap()
 });

@@ -45,12 +45,12 @@ pub(super) fn month(word: &str) -> Option<u32> {
 // Patterns are literals that the tests compile.
 #[allow(clippy::unwrap_used)]
 static DAY_FIRST: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b([0-9]{1,2})(?:st|nd|rd|th|er|\.|º|°)?[ \u{a0}\n](?:de |of )?(\p{L}{3,10})\.?,?[ \u{a0}\n](?:de |del |of )?([0-9]{4})\b").unwrap()
+    Regex::new(r"(?-u:\b)([0-9]{1,2})(?:st|nd|rd|th|er|\.|º|°)?[ \u{a0}\n](?:de |of )?(\p{L}{3,10})\.?,?[ \u{a0}\n](?:de |del |of )?([0-9]{4})(?-u:\b)").unwrap()
 });
 #[allow(clippy::unwrap_used)]
 static MONTH_FIRST: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"\b(\p{L}{3,10})\.?[ \u{a0}\n](?:([0-9]{1,2})(?:st|nd|rd|th)?,?[ \u{a0}\n])?(?:de )?([0-9]{4})\b",
+        r"(?-u:\b)(\p{L}{3,10})\.?[ \u{a0}\n](?:([0-9]{1,2})(?:st|nd|rd|th)?,?[ \u{a0}\n])?(?:de )?([0-9]{4})(?-u:\b)",
     )
     .unwrap()
 });

@@ -216,14 +216,14 @@ fn target(url: &Url, response: &Response) -> Result<Url, FetchFailure> {
         ));
     }
     next.set_fragment(None);
-    // Credentials stay with the host they were given for: a server cannot make us send any.
+    // Credentials stay with the host they were given for, and none come from a server.
     let same_host = next.host() == url.host() && next.port_or_known_default() == url.port_or_known_default();
-    if same_host && next.username().is_empty() && next.password().is_none() {
+    next = without_credentials(next);
+    if same_host {
         let _ = next.set_username(url.username());
         let _ = next.set_password(url.password());
-        return Ok(next);
     }
-    Ok(without_credentials(next))
+    Ok(next)
 }
 
 fn redirect_failure(url: &Url, what: &str) -> FetchFailure {

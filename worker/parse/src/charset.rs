@@ -135,6 +135,8 @@ struct Utf8Shape {
     sequences: usize,
     /// Places where the bytes are not UTF-8.
     invalid: usize,
+    /// The end cuts a sequence in two.
+    cut: bool,
 }
 
 impl Utf8Shape {
@@ -144,17 +146,23 @@ impl Utf8Shape {
             // Each sequence has one byte that is not a continuation of it.
             shape.sequences += chunk.valid().bytes().filter(|&byte| byte >= 0xC0).count();
             shape.invalid += usize::from(!chunk.invalid().is_empty());
+            shape.cut = std::str::from_utf8(chunk.invalid()).is_err_and(|error| error.error_len().is_none());
         }
+        // A sequence that the end cuts in two says nothing against the rest.
+        shape.invalid -= usize::from(shape.cut);
         shape
     }
 
     fn is_ascii(&self) -> bool {
-        self.sequences + self.invalid == 0
+        self.sequences + self.invalid == 0 && !self.cut
     }
 
     /// No errors, or few beside what is right: bytes of another encoding seldom make valid sequences.
     fn is_utf_8(&self) -> bool {
-        self.invalid == 0 || self.sequences > 4 * self.invalid
+        match self.invalid {
+            0 => self.sequences > 0 || !self.cut,
+            invalid => self.sequences > 4 * invalid,
+        }
     }
 }
 
@@ -267,5 +275,6 @@ mod tests {
         // Broken off inside a character.
         let cut = "Flut über der Mole, übermorgen früh für alle. ü".as_bytes();
         assert_eq!(text(&cut[..cut.len() - 1], None).1, 1);
+        assert_eq!(text(b"un petit caf\xE9", Some("utf-8")).0, "un petit café");
     }
 }

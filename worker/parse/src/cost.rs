@@ -64,7 +64,7 @@ pub fn cost(input: &Input<'_>) -> Cost {
         return isolated(Isolation::Compressed, bytes);
     }
     match detected.content_type {
-        ContentType::Pdf => isolated(Isolation::Pdf, 2_000 + bytes / 10),
+        ContentType::Pdf => isolated(Isolation::Pdf, 2_000 + bytes / 2),
         ContentType::Docx => isolated(Isolation::Docx, 1_000 + bytes / 5),
         ContentType::Hostile => isolated(Isolation::Hostile, Cost::CPU_BOUND_US),
         ContentType::Markdown | ContentType::Text => {

@@ -6,7 +6,7 @@ use sheaf_common::job::Extraction;
 use sheaf_extract::{Effort, ExtractError, Method, SIZE_LIMIT, extract};
 
 use crate::charset::{self, Decoded, decode};
-use crate::limits::{MAX_HEADINGS, MAX_LINE_BYTES, MAX_LINKS, MAX_TEXT_BYTES};
+use crate::limits::{MAX_HEADINGS, MAX_HREF_BYTES, MAX_LINE_BYTES, MAX_LINKS, MAX_TEXT_BYTES};
 use crate::prose::{cut_remark, field, one_line};
 
 /// Parses a page.
@@ -81,6 +81,7 @@ pub(crate) fn parse(body: &[u8], charset: Option<&str>, extraction: Extraction) 
             .links
             .into_iter()
             .take(MAX_LINKS)
+            .filter(|link| link.href.len() <= MAX_HREF_BYTES)
             .map(|link| Link {
                 href: link.href,
                 text: one_line(&link.text, MAX_LINE_BYTES),

@@ -13,6 +13,9 @@ pub const MAX_HEADINGS: usize = 10_000;
 /// Links kept of one document.
 pub const MAX_LINKS: usize = 50_000;
 
+/// Bytes of a link's target; longer ones are data in the shape of a link, and are left out.
+pub const MAX_HREF_BYTES: usize = 8 * 1024;
+
 /// Bytes of a title, an author, a heading or the text of a link.
 pub const MAX_LINE_BYTES: usize = 2_000;
 

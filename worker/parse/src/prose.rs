@@ -2,7 +2,7 @@
 
 use sheaf_common::document::{Document, Heading, Link};
 
-use crate::limits::{MAX_HEADINGS, MAX_LINE_BYTES, MAX_LINKS, MAX_TEXT_BYTES};
+use crate::limits::{MAX_HEADINGS, MAX_HREF_BYTES, MAX_LINE_BYTES, MAX_LINKS, MAX_TEXT_BYTES};
 
 /// Text of blocks: paragraphs have an empty line between them, other blocks a line end.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Prose {
 
     /// Adds a link to the list; its text is pushed apart from this.
     pub(crate) fn link(&mut self, href: &str, text: &str) {
-        if href.is_empty() || href.len() > 8 * 1024 {
+        if href.is_empty() || href.len() > MAX_HREF_BYTES {
             return;
         }
         if self.links.len() < MAX_LINKS {

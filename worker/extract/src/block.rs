@@ -14,6 +14,8 @@ pub(crate) struct Block {
     pub text: String,
     /// The innermost element around all of it that is not inline.
     pub node: NodeId,
+    /// The innermost element around its first character.
+    pub leaf: NodeId,
     /// Hashes of its words.
     pub words: Vec<u64>,
     /// How many of them are link text.
@@ -61,6 +63,7 @@ struct Cutter<'a> {
     pre_depth: u32,
     /// Non-inline elements open, innermost last.
     open: Vec<NodeId>,
+    leaf: NodeId,
     pending_space: bool,
     after_link: bool,
 }
@@ -80,6 +83,7 @@ impl<'a> Cutter<'a> {
             strong_depth: 0,
             pre_depth: 0,
             open: vec![Tree::ROOT],
+            leaf: Tree::ROOT,
             pending_space: false,
             after_link: false,
         }
@@ -92,7 +96,7 @@ impl<'a> Cutter<'a> {
             match step {
                 Step::Enter(id) => {
                     if let Some(text) = tree.text(id) {
-                        self.push_text(text);
+                        self.push_text(text, tree.parent(id));
                     } else if is_silent(tree, id) {
                         self.mark_span(id);
                         walk.leap(id);
@@ -179,7 +183,10 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    fn push_text(&mut self, text: &str) {
+    fn push_text(&mut self, text: &str, parent: Option<NodeId>) {
+        if self.text.is_empty() {
+            self.leaf = parent.unwrap_or(Tree::ROOT);
+        }
         if self.pre_depth > 0 {
             self.text.push_str(text);
             self.after_link = false;
@@ -233,6 +240,7 @@ impl<'a> Cutter<'a> {
                 links: self.links,
                 makeup: Makeup::of(text),
                 node: self.open.last().copied().unwrap_or(Tree::ROOT),
+                leaf: self.leaf,
                 text: text.to_owned(),
                 words,
             };
@@ -255,17 +263,22 @@ fn is_strong(tag: &LocalName) -> bool {
     matches!(*tag, local_name!("b") | local_name!("strong") | local_name!("em") | local_name!("i"))
 }
 
+/// Words from which on a `<noscript>` is not taken for a notice: some forums put the whole thread into one.
+const FULL_NOSCRIPT: usize = 60;
+
 /// Elements whose content no reader sees as text of the page.
 pub(crate) fn is_silent(tree: &Tree, id: NodeId) -> bool {
     let Some(tag) = tree.tag(id) else {
         return tree.is_foreign(id);
     };
+    if *tag == local_name!("noscript") {
+        return tree.text_of(id).split_whitespace().take(FULL_NOSCRIPT).count() < FULL_NOSCRIPT;
+    }
     matches!(
         *tag,
         local_name!("head")
             | local_name!("script")
             | local_name!("style")
-            | local_name!("noscript")
             | local_name!("template")
             | local_name!("iframe")
             | local_name!("object")

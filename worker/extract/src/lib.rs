@@ -9,15 +9,23 @@
 
 mod block;
 mod cascade;
+mod choice;
+mod confidence;
 mod date;
 mod depth;
 mod error;
 mod extraction;
+mod feature;
 mod flat;
+mod forest;
 mod keyword;
 mod metadata;
+mod model;
 mod opinion;
+mod prose;
 mod structured;
+#[doc(hidden)]
+pub mod training;
 mod tree;
 mod words;
 

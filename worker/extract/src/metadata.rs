@@ -110,7 +110,7 @@ impl Reader<'_> {
             let Step::Enter(id) = step else { continue };
             let Some(tag) = tree.tag(id) else { continue };
             self.element(id, tag);
-            if is_silent(tree, id) && *tag != local_name!("head") {
+            if *tag != local_name!("head") && is_silent(tree, id) {
                 walk.leap(id);
             }
         }

@@ -48,7 +48,7 @@ pub(crate) struct Tree {
 impl Tree {
     /// Parses `html`. `None` if the tree gets deeper than `deepest`, or grows out of proportion to the page's length,
     /// which only happens when the page is built to do so: each paragraph then reopens every unclosed `<b>` before it.
-    pub(crate) fn parse(html: &str, deepest: u16) -> Option<Self> {
+    pub(crate) fn parse(html: &str, deepest: usize) -> Option<Self> {
         const CHUNK: usize = 32 * 1024;
         let opts = ParseOpts {
             tree_builder: TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() },
@@ -62,7 +62,7 @@ impl Tree {
             read += chunk.len();
             rest = tail;
             let builder = &parser.tokenizer.sink.sink;
-            if builder.deepest.get() > deepest || builder.nodes.borrow().len() > 100_000 + read {
+            if usize::from(builder.deepest.get()) > deepest || builder.nodes.borrow().len() > 100_000 + read {
                 return None;
             }
         }

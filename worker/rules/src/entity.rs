@@ -57,7 +57,7 @@ pub(crate) fn of(reading: &Reading<'_>, places: &Places<'_>, locale: Locale<'_>)
         })
         .collect();
     found.extend(name::find(reading));
-    found.sort_by(|a, b| (a.range.start, a.range.end, a.kind).cmp(&(b.range.start, b.range.end, b.kind)));
+    found.sort_by_key(|found| (found.range.start, found.range.end, found.kind));
     count(text, places, found)
 }
 
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_number_of_entities_is_bounded() {
-        let text: String = (0..500).map(|n| format!("Mail a{n}@orrin.example today.\n")).collect();
+        let text = (0..500).map(|n| format!("Mail a{n}@orrin.example today.")).collect::<Vec<_>>().join("\n");
         let document = Document { text: text.clone(), ..Document::default() };
         let found =
             of(&Reading::new(&document, Some("en")), &Places::new(&text), Locale::new(Some("en"), None));

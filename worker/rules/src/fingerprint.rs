@@ -1,4 +1,4 @@
-//! A MinHash signature of a text (Broder, "On the resemblance and containment of documents", 1997): of every one of
+//! A `MinHash` signature of a text (Broder, "On the resemblance and containment of documents", 1997): of every one of
 //! [`POSITIONS`] hash functions the smallest value over the text's shingles. The share of positions at which two
 //! signatures agree estimates the Jaccard similarity of their sets of shingles, with a standard error of at most
 //! 0.5 / √128 = 0.044.
@@ -93,7 +93,7 @@ fn hash_word(text: &str, span: Span, lower: &mut String) -> u64 {
     xxh3_64_with_seed(lower.as_bytes(), 0)
 }
 
-/// An odd multiplier and an addend for every position, from SplitMix64 (Steele, Lea and Flood, 2014) with a fixed
+/// An odd multiplier and an addend for every position, from `SplitMix64` (Steele, Lea and Flood, 2014) with a fixed
 /// seed: fingerprints are kept in results and compared across runs and versions.
 fn multipliers() -> [(u32, u32); POSITIONS] {
     let mut state = 0x5348_4541_4600_0001_u64;
@@ -107,7 +107,7 @@ fn multipliers() -> [(u32, u32); POSITIONS] {
     })
 }
 
-/// The finaliser of MurmurHash3: a minimum has many leading zeros, and the bits that are kept must not.
+/// The finaliser of `MurmurHash3`: a minimum has many leading zeros, and the bits that are kept must not.
 fn mix(mut value: u32) -> u32 {
     value = (value ^ (value >> 16)).wrapping_mul(0x85EB_CA6B);
     value = (value ^ (value >> 13)).wrapping_mul(0xC2B2_AE35);
@@ -148,7 +148,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn text(words: impl IntoIterator<Item = usize>) -> String {
-        words.into_iter().map(|n| format!("w{n} ")).collect()
+        words.into_iter().map(|n| format!("w{n}")).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -85,13 +85,13 @@ impl NearDuplicates {
 /// Rows of a band: the most with which two documents at the threshold still share a band with a probability of at
 /// least 0.99, `1 - (1 - threshold^rows)^bands`; more rows mean fewer comparisons in vain.
 fn rows(threshold: f64) -> usize {
-    (1..=16)
+    (1_u8..=16)
         .rev()
         .find(|&rows| {
-            let bands = (POSITIONS / rows) as i32;
-            1.0 - (1.0 - threshold.powi(rows as i32)).powi(bands) >= 0.99
+            let bands = (POSITIONS / usize::from(rows)).min(128) as u8;
+            1.0 - (1.0 - threshold.powi(i32::from(rows))).powi(i32::from(bands)) >= 0.99
         })
-        .unwrap_or(1)
+        .map_or(1, usize::from)
 }
 
 fn key(signature: &Signature, positions: std::ops::Range<usize>) -> u64 {

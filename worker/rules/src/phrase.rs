@@ -125,7 +125,7 @@ fn for_each_run(reading: &Reading<'_>, mut call: impl FnMut(&[Token], usize, boo
             let belongs = tokens.get(at).is_some_and(|token| {
                 reading
                     .term(token.term)
-                    .is_some_and(|term| !term.stop && !term.number && !(long && term.count < 2))
+                    .is_some_and(|term| !(term.stop || term.number || (long && term.count < 2)))
             });
             let before = at.checked_sub(1).and_then(|before| tokens.get(before));
             let joined = match (before, tokens.get(at)) {

@@ -206,19 +206,17 @@ impl<'a> Index<'a> {
         };
         let key =
             if stop { Cow::Borrowed(self.folded.as_str()) } else { singular(&self.folded, self.language) };
-        let id = match self.numbers.get(key.as_ref()) {
-            Some(&id) => id,
-            None => {
-                let id = self.terms.len() as TermId;
-                let letters = word.chars().filter(|c| c.is_alphabetic()).count();
-                let first = word.chars().next().unwrap_or(' ');
-                let stop = stop
-                    || (letters == 1 && !word::is_unspaced(first))
-                    || ('\u{3040}'..='\u{309F}').contains(&first);
-                self.terms.push(Term { stop, number: letters == 0, count: 0, weight: 0.0 });
-                self.numbers.insert(key.into(), id);
-                id
-            }
+        let id = if let Some(&id) = self.numbers.get(key.as_ref()) {
+            id
+        } else {
+            let id = self.terms.len() as TermId;
+            let letters = word.chars().filter(|c| c.is_alphabetic()).count();
+            let first = word.chars().next().unwrap_or(' ');
+            let kana = ('\u{3040}'..='\u{309F}').contains(&first);
+            let stop = stop || kana || (letters == 1 && !word::is_unspaced(first));
+            self.terms.push(Term { stop, number: letters == 0, count: 0, weight: 0.0 });
+            self.numbers.insert(key.into(), id);
+            id
         };
         if occurs && let Some(term) = self.terms.get_mut(id as usize) {
             term.count += 1;

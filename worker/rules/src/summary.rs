@@ -226,7 +226,7 @@ fn choose(
             let given = chosen
                 .iter()
                 .filter(|&&other| candidates.get(other).is_some_and(|o| o.section == candidate.section));
-            Some(candidate.score * again.powi(given.count() as i32))
+            Some(candidate.score * again.powf(given.count() as f64))
         };
         // The first of equals: candidates are sorted by score and place.
         let best = left

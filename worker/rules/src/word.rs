@@ -110,7 +110,6 @@ impl Iterator for Spans<'_> {
             let at = self.at + offset;
             match here {
                 Class::Mark => {}
-                Class::Single => break,
                 Class::Katakana if last == Class::Katakana => {}
                 Class::Letter | Class::Digit if matches!(last, Class::Letter | Class::Digit) => last = here,
                 Class::Other => {
@@ -119,7 +118,7 @@ impl Iterator for Spans<'_> {
                         break;
                     }
                 }
-                Class::Letter | Class::Digit | Class::Katakana => break,
+                Class::Letter | Class::Digit | Class::Katakana | Class::Single => break,
             }
             end = at + c.len_utf8();
         }

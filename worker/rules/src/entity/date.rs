@@ -97,8 +97,10 @@ pub(super) fn find(text: &str, locale: Locale<'_>) -> Vec<Found> {
         }
     }
     for captures in DIGITS.captures_iter(text) {
-        if let Some(value) = digits(text, &captures, locale) {
-            push(&captures, value);
+        match digits(text, &captures, locale) {
+            Some(Reading::Day(value)) => push(&captures, Some(value)),
+            Some(Reading::Ambiguous) => push(&captures, None),
+            None => {}
         }
     }
     for captures in EASTERN.captures_iter(text) {
@@ -126,8 +128,7 @@ fn day_before(text: &str, at: usize) -> bool {
     before.trim_end_matches(|c: char| c.is_ascii_lowercase()).ends_with(|c: char| c.is_ascii_digit())
 }
 
-/// `Some(None)`: a date whose day and month cannot be told apart.
-fn digits(text: &str, captures: &Captures<'_>, locale: Locale<'_>) -> Option<Option<String>> {
+fn digits(text: &str, captures: &Captures<'_>, locale: Locale<'_>) -> Option<Reading> {
     let group = |at: usize| captures.get(at).map_or("", |group| group.as_str());
     let (first, separator, second, third) = (group(1), group(2), group(3), group(5));
     let whole = captures.get(0)?;
@@ -150,23 +151,31 @@ fn digits(text: &str, captures: &Captures<'_>, locale: Locale<'_>) -> Option<Opt
         return (second.len() == 2 && third.len() == 2)
             .then(|| iso(Some(a), Some(b), Some(c)))
             .flatten()
-            .map(Some);
+            .map(Reading::Day);
     }
     if third.len() != 4 || first.len() > 2 {
         return None;
     }
     let (day_first, month_first) = (iso(Some(c), Some(b), Some(a)), iso(Some(c), Some(a), Some(b)));
-    match (day_first, month_first) {
-        (None, None) => None,
-        (Some(one), None) | (None, Some(one)) => Some(Some(one)),
-        (Some(one), Some(other)) if one == other => Some(Some(one)),
-        (Some(day), Some(month)) => Some(match (separator, locale.day_first()) {
+    Some(match (day_first, month_first) {
+        (None, None) => return None,
+        (Some(one), None) | (None, Some(one)) => Reading::Day(one),
+        (Some(one), Some(other)) if one == other => Reading::Day(one),
+        (Some(day), Some(month)) => match (separator, locale.day_first()) {
             // Full stops are written by those who put the day first.
-            (".", _) | (_, Some(true)) => Some(day),
-            (_, Some(false)) => Some(month),
-            (_, None) => None,
-        }),
-    }
+            (".", _) | (_, Some(true)) => Reading::Day(day),
+            (_, Some(false)) => Reading::Day(month),
+            (_, None) => Reading::Ambiguous,
+        },
+    })
+}
+
+/// What digits say.
+enum Reading {
+    /// This day, ISO 8601.
+    Day(String),
+    /// A day, but day and month cannot be told apart.
+    Ambiguous,
 }
 
 impl Locale<'_> {

@@ -260,19 +260,13 @@ fn run(reading: &Reading<'_>, tokens: &[Token], range: Range<usize>) -> Option<R
     if whole.contains(['_', '\n']) || whole.chars().all(|c| !c.is_lowercase()) && words.len() == 1 {
         return None;
     }
-    let possessive = if whole.ends_with("'s") {
-        2
-    } else if whole.ends_with("’s") {
-        4
-    } else {
-        0
-    };
+    let possessive = ["'s", "’s"].into_iter().find(|end| whole.ends_with(end)).map_or(0, str::len);
     let leads = sentence_start && first == 0 || {
         let before = reading.text.get(..start.span.start).unwrap_or_default().trim_end();
         first == range.start && before.ends_with(['“', '"', ':', '„', '«', '•', '—', '(', '‘'])
     };
     Some(Run {
-        range: start.span.start..last.span.end,
+        range: start.span.start..last.span.end - possessive,
         words: words.len(),
         leads,
         vouched: titled || company,

@@ -70,48 +70,23 @@ fn decimal_point(plain: &str, locale: Locale<'_>) -> Option<usize> {
 impl Locale<'_> {
     /// Whether the decimals of a number follow a comma.
     pub(super) fn writes_decimal_comma(&self) -> bool {
-        match (self.language, self.region) {
-            (Some("de"), Some("CH" | "LI"))
-            | (Some("es"), Some("MX" | "US" | "GT" | "HN" | "SV" | "NI" | "PA" | "DO" | "PR")) => false,
-            (Some(language), _) => matches!(
-                language,
-                "de" | "fr"
-                    | "es"
-                    | "it"
-                    | "pt"
-                    | "nl"
-                    | "da"
-                    | "no"
-                    | "sv"
-                    | "fi"
-                    | "pl"
-                    | "cs"
-                    | "sk"
-                    | "sl"
-                    | "hr"
-                    | "sr"
-                    | "hu"
-                    | "ro"
-                    | "bg"
-                    | "ru"
-                    | "uk"
-                    | "be"
-                    | "el"
-                    | "tr"
-                    | "id"
-                    | "vi"
-                    | "ca"
-                    | "gl"
-                    | "eu"
-                    | "lt"
-                    | "lv"
-                    | "et"
-                    | "is"
-            ),
-            (None, _) => false,
-        }
+        // Regions that write a point though their language elsewhere writes a comma.
+        let exempt = match (self.language, self.region) {
+            (Some("de"), Some(region)) => ["CH", "LI"].contains(&region),
+            (Some("es"), Some(region)) => {
+                ["MX", "US", "GT", "HN", "SV", "NI", "PA", "DO", "PR"].contains(&region)
+            }
+            _ => false,
+        };
+        !exempt && self.language.is_some_and(|language| DECIMAL_COMMA.contains(&language))
     }
 }
+
+/// Languages whose decimals follow a comma.
+const DECIMAL_COMMA: &[&str] = &[
+    "de", "fr", "es", "it", "pt", "nl", "da", "no", "sv", "fi", "pl", "cs", "sk", "sl", "hr", "sr", "hu",
+    "ro", "bg", "ru", "uk", "be", "el", "tr", "id", "vi", "ca", "gl", "eu", "lt", "lv", "et", "is",
+];
 
 #[cfg(test)]
 mod tests {

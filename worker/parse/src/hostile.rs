@@ -16,7 +16,7 @@ pub(crate) fn is_hostile(body: &[u8]) -> bool {
 /// Does what the document asks for: `loop`, `allocate`, `overflow`, `abort`, `panic`, `exit` or `chatter`.
 #[expect(clippy::panic, reason = "what this parser is for")]
 pub(crate) fn parse(body: &[u8]) -> Result<Document, Fault> {
-    let word = body.strip_prefix(MAGIC).unwrap_or_default().split(|byte| byte.is_ascii_whitespace()).next();
+    let word = body.strip_prefix(MAGIC).unwrap_or_default().split(u8::is_ascii_whitespace).next();
     match word.unwrap_or_default() {
         b"loop" => loop {
             std::hint::spin_loop();

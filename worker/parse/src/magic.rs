@@ -11,14 +11,12 @@ const TEXTUAL: &[(&[u8], &str)] = &[
     (b"%!PS", "a PostScript file"),
     (b"%!FontType", "a PostScript font"),
     (b"-----BEGIN PGP MESSAGE", "a PGP-encrypted message"),
-    (b"solid ", ""),
 ];
 
 /// What the bytes are, if they are some known format that Sheaf does not parse. Signatures of three bytes are no
 /// evidence in text, so `binary` files alone are held against the long list.
 pub(crate) fn name(body: &[u8], binary: bool) -> Option<String> {
-    if let Some((_, name)) = TEXTUAL.iter().find(|(magic, name)| !name.is_empty() && body.starts_with(magic))
-    {
+    if let Some((_, name)) = TEXTUAL.iter().find(|(magic, _)| body.starts_with(magic)) {
         return Some((*name).to_owned());
     }
     if !binary {

@@ -1,5 +1,6 @@
 //! Small PDFs and DOCX files, made for the tests.
 #![allow(dead_code, reason = "each test program uses its part")]
+#![allow(clippy::unwrap_used, clippy::format_push_string, reason = "a test that cannot be set up is to stop")]
 
 use std::io::{Cursor, Write};
 

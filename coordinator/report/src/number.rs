@@ -25,7 +25,9 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 /// A kind of document as something one can count.
 fn singular(noun: &str) -> String {
     match noun {
-        "forum" | "listing" | "collection" | "product" => format!("{noun} page"),
+        "forum" | "listing" | "collection" | "product" | "service" | "documentation" => {
+            format!("{noun} page")
+        }
         "faq" => "FAQ page".to_owned(),
         _ => noun.to_owned(),
     }
@@ -34,7 +36,7 @@ fn singular(noun: &str) -> String {
 /// Plural of an English noun, as far as the nouns of reports need it.
 pub(crate) fn plural(noun: &str) -> String {
     match noun {
-        "forum" | "listing" | "collection" | "product" | "faq" => format!("{}s", singular(noun)),
+        _ if singular(noun) != noun => format!("{}s", singular(noun)),
         _ if noun.ends_with('y') && !noun.ends_with("ey") => format!("{}ies", &noun[..noun.len() - 1]),
         _ if noun.ends_with('s') || noun.ends_with("sh") || noun.ends_with("ch") => format!("{noun}es"),
         _ => format!("{noun}s"),

@@ -166,7 +166,7 @@ fn axis_label(ms: f64) -> String {
 /// A step of the data path as a person calls it.
 pub(super) fn stage_name(stage: &'static str) -> &'static str {
     match stage {
-        "queue" => "Waiting in the queue",
+        "queue" => "Queue",
         "fetch" => "Fetching",
         "parse" => "Parsing",
         "rules" => "Rules",

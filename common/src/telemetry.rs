@@ -31,7 +31,12 @@ where
     };
     let filter =
         EnvFilter::builder().with_default_directive(level.into()).with_env_var("SHEAF_LOG").from_env_lossy();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(false)
+        // When standard error is gone, complaining there would panic.
+        .log_internal_errors(false);
     // A second start in one process (tests) is harmless: the first subscriber stays.
     let _already_started = match format {
         LogFormat::Text => builder.with_target(false).try_init(),

@@ -19,7 +19,7 @@ use sheaf_fetch::{
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::{
-    contents::{Claim, Contents, Copy},
+    contents::{Claim, ContentKey, Contents, Copy},
     folder::Accepted,
     progress::Tally,
     recorder::{Arrival, InFlight},
@@ -208,22 +208,29 @@ impl<Q: JobQueue> Downloads<Q> {
     /// A document with its body: a job, unless the run has met the same bytes before.
     async fn submit(&self, accepted: Accepted, arrived: Arrived) {
         let body = arrived.body;
-        let hash = if body.len() < LARGE {
-            ContentHash::of(&body)
+        let keyed = {
+            let (body, declared) = (body.clone(), arrived.declared_content_type.clone());
+            let name = arrived.file_name.clone();
+            move || {
+                let hash = ContentHash::of(&body);
+                (hash, ContentKey::of(&hash, &body, declared.as_deref(), name.as_deref()))
+            }
+        };
+        let (hash, key) = if body.len() < LARGE {
+            keyed()
         } else {
-            let body = body.clone();
-            match tokio::task::spawn_blocking(move || ContentHash::of(&body)).await {
-                Ok(hash) => hash,
+            match tokio::task::spawn_blocking(keyed).await {
+                Ok(keyed) => keyed,
                 Err(_) => return self.give_back(&accepted),
             }
         };
         let timings = Timings { fetch: arrived.fetch_ms, ..Timings::default() };
         let copy = Copy { accepted: accepted.clone(), attempts: arrived.attempts, timings };
-        match self.contents.claim(&hash, copy) {
+        match self.contents.claim(key, copy) {
             Claim::Waiting => {}
             Claim::Answered(recorded, copy) => self.arrive(Arrival::Copied(copy, recorded)).await,
             Claim::Fresh => {
-                self.in_flight.claimed(accepted.sequence, hash);
+                self.in_flight.claimed(accepted.sequence, key);
                 let job = Job {
                     run: self.run.clone(),
                     id: accepted.id.clone(),
@@ -248,7 +255,7 @@ impl<Q: JobQueue> Downloads<Q> {
     }
 
     async fn fail(&self, accepted: Accepted, fault: Fault, attempts: u32, fetch_ms: f64) {
-        let hash = self.in_flight.hash(accepted.sequence);
+        let content = self.in_flight.content(accepted.sequence);
         let mut record = Record::without_answer(accepted.id, accepted.candidate.source, Some(fault));
         record.attempts = attempts;
         record.timings_ms.fetch = fetch_ms;
@@ -259,7 +266,7 @@ impl<Q: JobQueue> Downloads<Q> {
             base_href: None,
             final_url: None,
         };
-        self.arrive(Arrival::Ended(Box::new(outcome), hash)).await;
+        self.arrive(Arrival::Ended(Box::new(outcome), content)).await;
     }
 
     async fn arrive(&self, arrival: Arrival) {

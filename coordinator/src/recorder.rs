@@ -5,16 +5,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use sheaf_common::{
-    id::ContentHash,
-    record::{Outcome, Record, Status},
-};
+use sheaf_common::record::{Outcome, Record, Status};
 use sheaf_fetch::is_same_site;
 use tokio::sync::{Semaphore, mpsc};
 use url::Url;
 
 use crate::{
-    contents::{Contents, Copy},
+    contents::{ContentKey, Contents, Copy},
     folder::{Accepted, FolderError, Frontier, FrontierEntry, Recorded, ResultsFile, exact_copy_of},
     progress::Tally,
     source::{Filter, Location},
@@ -28,8 +25,8 @@ const MOST_LINKS: usize = 10_000;
 /// What the recorder is given.
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// A document ended; with the hash of its content when it was claimed for analysis.
-    Ended(Box<Outcome>, Option<ContentHash>),
+    /// A document ended; with its content when that was claimed for analysis.
+    Ended(Box<Outcome>, Option<ContentKey>),
     /// A document has the content of another one that was recorded.
     Copied(Box<Copy>, Recorded),
 }
@@ -43,22 +40,22 @@ pub(crate) struct InFlight(Mutex<HashMap<u64, Traveller>>);
 pub(crate) struct Traveller {
     pub(crate) accepted: Accepted,
     /// Set when the content was claimed for analysis.
-    pub(crate) hash: Option<ContentHash>,
+    pub(crate) content: Option<ContentKey>,
 }
 
 impl InFlight {
     pub(crate) fn enter(&self, accepted: Accepted) {
-        self.all().insert(accepted.sequence, Traveller { accepted, hash: None });
+        self.all().insert(accepted.sequence, Traveller { accepted, content: None });
     }
 
-    pub(crate) fn claimed(&self, sequence: u64, hash: ContentHash) {
+    pub(crate) fn claimed(&self, sequence: u64, content: ContentKey) {
         if let Some(traveller) = self.all().get_mut(&sequence) {
-            traveller.hash = Some(hash);
+            traveller.content = Some(content);
         }
     }
 
-    pub(crate) fn hash(&self, sequence: u64) -> Option<ContentHash> {
-        self.all().get(&sequence).and_then(|traveller| traveller.hash)
+    pub(crate) fn content(&self, sequence: u64) -> Option<ContentKey> {
+        self.all().get(&sequence).and_then(|traveller| traveller.content)
     }
 
     pub(crate) fn leave(&self, sequence: u64) -> Option<Traveller> {
@@ -93,7 +90,7 @@ impl Recorder {
             let mut written = Vec::new();
             for arrival in batch.drain(..) {
                 match arrival {
-                    Arrival::Ended(outcome, hash) => self.ended(*outcome, hash, &mut written)?,
+                    Arrival::Ended(outcome, content) => self.ended(*outcome, content, &mut written)?,
                     Arrival::Copied(copy, of) => {
                         let first = self.results.read(of)?;
                         self.copied(&copy, &first, &mut written)?;
@@ -113,7 +110,7 @@ impl Recorder {
     fn ended(
         &mut self,
         outcome: Outcome,
-        hash: Option<ContentHash>,
+        content: Option<ContentKey>,
         written: &mut Vec<Status>,
     ) -> Result<(), FolderError> {
         // A second outcome for one document, however it came about, is dropped here.
@@ -121,9 +118,9 @@ impl Recorder {
         self.follow(&traveller.accepted, &outcome)?;
         let recorded = self.results.append(&outcome.record)?;
         written.push(outcome.record.status);
-        if let Some(hash) = hash {
+        if let Some(content) = content {
             let answer = (outcome.record.status == Status::Ok).then_some(recorded);
-            for copy in self.contents.settle(&hash, answer) {
+            for copy in self.contents.settle(content, answer) {
                 self.copied(&copy, &outcome.record, written)?;
             }
         }

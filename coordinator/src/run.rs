@@ -18,7 +18,7 @@ use sheaf_common::{
     id::WorkerId,
     job::AnalysisOptions,
     queue::{JobQueue, MemoryQueue, QueueLimits},
-    record::{Outcome, Record, Status},
+    record::{Outcome, Record},
     shutdown::Shutdown,
 };
 use sheaf_fetch::{FetchLimits, HttpFetcher, Lookup, SetupError};
@@ -30,7 +30,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    contents::{Contents, key_of_hex},
+    contents::{ContentKey, Contents},
     downloads::{Closed, Desk, Downloads},
     folder::{Accepted, AcceptedLog, FolderError, Frontier, ResultsFile, RunFolder},
     progress::Tally,
@@ -85,9 +85,9 @@ pub enum RunError {
     /// A task of the run ended by a defect.
     #[error("a part of the run ended by a defect ({0}); what is done is kept, the same command carries on")]
     Defect(#[from] tokio::task::JoinError),
-    /// The recorder ended before the documents did.
-    #[error("the recorder ended before the documents did; what is done is kept, the same command carries on")]
-    RecorderEnded,
+    /// The recorder or the worker ended before the documents did.
+    #[error("the {0} ended before the documents did; what is done is kept, the same command carries on")]
+    EndedEarly(&'static str),
 }
 
 /// How a run ended.
@@ -116,9 +116,8 @@ pub async fn run(
     let results = ResultsFile::open(folder, |recorded, record| {
         tally.recorded_earlier(record.status);
         done.extend(record.id.number());
-        let analysed = record.document.as_ref().filter(|_| record.status == Status::Ok);
-        if let Some(key) = analysed.and_then(|document| key_of_hex(&document.sha256)) {
-            contents.remember(key, recorded);
+        if let Some(content) = ContentKey::of_record(&record) {
+            contents.remember(content, recorded);
         }
     })?;
     let log = AcceptedLog::open(folder)?;
@@ -153,7 +152,7 @@ pub async fn run(
         heartbeat: Heartbeat::start(queue.clone(), limits.lease / 3, ended.clone())
             .map_err(RunError::Heartbeat)?,
     };
-    let working = tokio::spawn(worker.run(worker_shutdown.clone()));
+    let mut working = tokio::spawn(worker.run(worker_shutdown.clone()));
     tokio::spawn(collect(queue.clone(), arrivals.clone(), in_flight.clone(), tally.clone(), ended.clone()));
     tokio::spawn(reclaim(queue.clone(), limits.lease / 3, ended.clone()));
 
@@ -183,22 +182,27 @@ pub async fn run(
 
     let accepted = tokio::select! {
         accepted = acceptor.run(folder, plan.sources, shutdown) => accepted?,
+        // Records are flushed as they are written; what was on its way is done again.
+        () = shutdown.stopping().cancelled() => {
+            ended.cancel();
+            worker_shutdown.stop();
+            return Ok(Ended::Interrupted);
+        }
         // The recorder ends early only when the folder fails; then nothing else can go on.
         failed = &mut recording => {
             ended.cancel();
             worker_shutdown.stop();
             return Err(failed.map_or_else(RunError::from, |ended| match ended {
                 Err(error) => error.into(),
-                Ok(_) => RunError::RecorderEnded,
+                Ok(_) => RunError::EndedEarly("recorder"),
             }));
+        }
+        failed = &mut working => {
+            ended.cancel();
+            return Err(failed.map_or_else(RunError::from, |()| RunError::EndedEarly("worker")));
         }
     };
     ended.cancel();
-    if shutdown.stopping().is_cancelled() {
-        // Records are flushed as they are written; what was on its way is done again.
-        worker_shutdown.stop();
-        return Ok(Ended::Interrupted);
-    }
     worker_shutdown.drain();
     working.await?;
     let results = recording.await??;
@@ -226,8 +230,8 @@ async fn collect<Q: JobQueue>(
             Ok(outcomes) => {
                 for outcome in outcomes {
                     tally.analysed();
-                    let hash = in_flight.hash(outcome.sequence);
-                    if arrivals.send(Arrival::Ended(Box::new(outcome), hash)).await.is_err() {
+                    let content = in_flight.content(outcome.sequence);
+                    if arrivals.send(Arrival::Ended(Box::new(outcome), content)).await.is_err() {
                         return;
                     }
                 }
@@ -262,7 +266,7 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    /// Returns when everything that was let in has left, or on a stop.
+    /// Returns when everything that was let in has left.
     async fn run(
         mut self,
         folder: &RunFolder,
@@ -270,7 +274,7 @@ impl Acceptor {
         shutdown: &Shutdown,
     ) -> Result<AcceptedLog, FolderError> {
         self.all(folder, sources, shutdown).await?;
-        self.nothing_in_flight(shutdown).await;
+        self.nothing_in_flight().await;
         Ok(self.log)
     }
 
@@ -299,7 +303,7 @@ impl Acceptor {
             }
         }
         for depth in 1..=self.crawl_depth {
-            self.nothing_in_flight(shutdown).await;
+            self.nothing_in_flight().await;
             if shutdown.is_draining() {
                 return Ok(());
             }
@@ -328,9 +332,8 @@ impl Acceptor {
         Ok(())
     }
 
-    async fn nothing_in_flight(&self, shutdown: &Shutdown) {
-        let every_permit = self.admission.acquire_many(self.admitted);
-        drop(shutdown.stopping().run_until_cancelled(every_permit).await);
+    async fn nothing_in_flight(&self) {
+        drop(self.admission.acquire_many(self.admitted).await);
     }
 
     async fn accept(

@@ -3,9 +3,17 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`program`] | the coordinator as a real process in a folder of its own |
+//! | [`documents`] | generated sets of documents |
+//! | [`site`] | a web site that behaves |
 //! | [`names`] | names of hosts that a test scripts |
+//! | [`tree`] | a program and its children, and how much memory they have together |
+//! | [`web`] | web servers that misbehave |
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "this crate is for tests alone")]
 
+pub mod documents;
 pub mod names;
 pub mod program;
+pub mod site;
+pub mod tree;
+pub mod web;

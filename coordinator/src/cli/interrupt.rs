@@ -1,12 +1,16 @@
 //! Ctrl-C and SIGTERM: the first drains, the second stops.
 
-use std::{io, sync::Arc};
+use std::{io, process, sync::Arc, time::Duration};
 
 use sheaf_common::shutdown::Shutdown;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::exit::note;
+use super::exit::{INTERRUPTED, note};
 use crate::progress::Tally;
+
+/// How long the tasks of a run may take to leave after a stop. What is written is safe by then, so a program that is
+/// held up, by a disk or a network drive, is ended all the same.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// Watches for signals. Returns an error when the system does not let us.
 pub(super) fn watch(shutdown: Shutdown, tally: Arc<Tally>) -> io::Result<()> {
@@ -21,7 +25,8 @@ pub(super) fn watch(shutdown: Shutdown, tally: Arc<Tally>) -> io::Result<()> {
             if shutdown.is_draining() {
                 note("stopping at once; the same command carries on");
                 shutdown.stop();
-                return;
+                tokio::time::sleep(LEAVE).await;
+                process::exit(i32::from(INTERRUPTED));
             }
             note("finishing what is in flight; once more stops at once");
             tally.draining();

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     finish::finish,
     folder::{Configuration, RunFolder},
-    progress::{self, Tally, View},
+    progress::{self, Snapshot, Tally, View},
     run::{Ended, Plan, RunError, run},
     source::{Filter, Given, Sources},
     status,
@@ -125,32 +125,45 @@ async fn start(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Looku
     }
     match result {
         Err(error) => complain(&error.to_string()),
-        Ok(Ended::Interrupted) => {
-            let snapshot = tally.snapshot();
-            note(&format!(
-                "interrupted: {} of {}{} documents are done and kept in {}; the same command carries on",
-                snapshot.recorded(),
-                if snapshot.enumerated { "" } else { "at least " },
-                snapshot.accepted,
-                arguments.out.display()
-            ));
-            Exit::Interrupted
+        Ok(Ended::Interrupted) => interrupted(tally.snapshot(), &arguments.out),
+        Ok(Ended::Complete { accepted, .. }) if accepted.is_empty() => {
+            if let Err(error) = folder.discard() {
+                tracing::warn!(%error, "the empty run could not be cleared away");
+            }
+            complain(
+                "the sources name no document: the list or folder is empty, or --include and --exclude left nothing; \
+                 check the sources and run again",
+            )
         }
-        Ok(Ended::Complete { accepted, .. }) if accepted.is_empty() => complain(
-            "the sources name no document: the list or folder is empty, or --include and --exclude left nothing",
-        ),
         Ok(Ended::Complete { accepted, results }) => {
             let facts = facts(arguments, &folder);
             let finished = tokio::task::spawn_blocking(move || {
                 finish(&folder, &accepted, results, facts).map(|summary| (folder, summary))
             });
-            match finished.await {
+            let finished = tokio::select! {
+                finished = finished => finished,
+                // Each file is put in its place whole: what is not there yet is made by the next run.
+                () = shutdown.stopping().cancelled() => return interrupted(tally.snapshot(), &arguments.out),
+            };
+            match finished {
                 Ok(Ok((folder, summary))) => conclude(&folder, &summary, tally.snapshot().earlier),
                 Ok(Err(error)) => complain(&error.to_string()),
                 Err(defect) => complain(&RunError::from(defect).to_string()),
             }
         }
     }
+}
+
+/// Says what an interrupted run leaves.
+fn interrupted(snapshot: Snapshot, out: &Path) -> Exit {
+    note(&format!(
+        "interrupted: {} of {}{} documents are done and kept in {}; the same command carries on",
+        snapshot.recorded(),
+        if snapshot.enumerated { "" } else { "at least " },
+        snapshot.accepted,
+        out.display()
+    ));
+    Exit::Interrupted
 }
 
 fn plan(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Lookup>) -> Result<Plan, String> {

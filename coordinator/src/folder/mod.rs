@@ -29,8 +29,10 @@ pub use frontier::{Frontier, FrontierEntry};
 pub use results::{Recorded, ResultsFile, exact_copy_of};
 pub use state::{Configuration, State};
 
-/// Files that a run writes into its folder; `--fresh` removes these and nothing else.
-const WRITTEN: [&str; 5] = ["results.jsonl", "results.jsonl.tmp", "report.html", "report.md", "run.json"];
+/// Files that a run writes into its folder; `--fresh` removes these, half-written ones of their names, and nothing else.
+const WRITTEN: [&str; 4] = ["results.jsonl", "report.html", "report.md", "run.json"];
+/// The same of the run's own state.
+const STATE: [&str; 3] = ["state.json", "accepted.jsonl", "frontier.jsonl"];
 
 /// An open output folder, locked for one run.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct RunFolder {
     pub state: State,
     /// Whether the folder holds an earlier part of the same run.
     pub resumed: bool,
+    /// The folder was made for this run.
+    made: bool,
     _lock: File,
 }
 
@@ -97,6 +101,8 @@ fn advice(error: &io::Error) -> &'static str {
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
             "give --out the name of a folder, not of a file"
         }
+        // Folders are made as needed, so this comes from a place that has none, such as /proc.
+        io::ErrorKind::NotFound => "give --out a folder on a disk",
         _ => "check the folder and the disk it is on",
     }
 }
@@ -112,6 +118,7 @@ impl RunFolder {
     /// Opens `path` for a run with this configuration, creating it if needed; `fresh` forgets an earlier run.
     pub fn open(path: &Path, configuration: Configuration, fresh: bool) -> Result<Self, FolderError> {
         let state_folder = path.join(".sheaf");
+        let made = !path.exists();
         fs::create_dir_all(&state_folder).map_err(FolderError::io(path, "creating it"))?;
         let lock_path = state_folder.join("lock");
         let lock = File::options()
@@ -144,7 +151,7 @@ impl RunFolder {
                 state
             }
         };
-        Ok(Self { path: path.to_owned(), state, resumed, _lock: lock })
+        Ok(Self { path: path.to_owned(), state, resumed, made, _lock: lock })
     }
 
     /// The folder.
@@ -172,6 +179,17 @@ impl RunFolder {
         FolderError::io(&self.file(name), "writing it")(error)
     }
 
+    /// Removes what this run wrote, and the folder if it was made for it: for a run without documents.
+    pub fn discard(self) -> Result<(), FolderError> {
+        let state_folder = self.path.join(".sheaf");
+        forget(&self.path, &state_folder)?;
+        // A folder that stays has something of somebody else in it.
+        let _stays = fs::remove_file(state_folder.join("lock"))
+            .and_then(|()| fs::remove_dir(&state_folder))
+            .and_then(|()| if self.made { fs::remove_dir(&self.path) } else { Ok(()) });
+        Ok(())
+    }
+
     /// Writes a whole file so that a reader sees the old one or the new one, never a part.
     pub fn write_whole(&self, name: &str, contents: &[u8]) -> Result<(), FolderError> {
         write_whole(&self.file(name), contents)
@@ -187,9 +205,8 @@ fn write_whole(path: &Path, contents: &[u8]) -> Result<(), FolderError> {
 /// Removes what a run wrote; anything else in the folder is somebody's and stays.
 fn forget(path: &Path, state_folder: &Path) -> Result<(), FolderError> {
     let results = WRITTEN.iter().map(|name| path.join(name));
-    let states =
-        ["state.json", "accepted.jsonl", "frontier.jsonl"].iter().map(|name| state_folder.join(name));
-    for file in results.chain(states) {
+    let states = STATE.iter().map(|name| state_folder.join(name));
+    for file in results.chain(states).flat_map(|file| [file.with_added_extension("tmp"), file]) {
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(FolderError::io(&file, "removing it")(error));

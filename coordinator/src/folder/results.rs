@@ -8,7 +8,7 @@ use std::{
 };
 
 use sheaf_common::{
-    id::DocumentId,
+    id::{ContentHash, DocumentId},
     record::{CacheKind, CacheUse, Record, Status},
 };
 
@@ -55,8 +55,8 @@ impl ResultsFile {
 
     /// Puts the file into input order and gives each record to `each` on the way.
     ///
-    /// Of documents with the same content the first in the input becomes the one that was analysed, whichever finished
-    /// first: a record says the same in every mode.
+    /// Of documents with the same content and the same answer the first in the input becomes the one that was analysed,
+    /// whichever finished first and whatever was done again after a crash: a record says the same in every mode.
     pub fn finish(
         mut self,
         accepted: &AcceptedLog,
@@ -66,14 +66,15 @@ impl ResultsFile {
         let path = self.lines.path().to_owned();
         drop(self.lines);
         let mut places = Vec::new();
-        let mut copied = HashSet::new();
+        let (mut met, mut repeated) = (HashSet::new(), HashSet::new());
         Lines::open(&path, |span, record: Record| {
             // A record of no accepted document cannot be: the log is written first.
             places.push((accepted.sequence(&record.id).unwrap_or(u64::MAX), span));
-            if record.cache.kind == CacheKind::Exact {
-                copied.extend(content(&record));
+            if let Some(answer) = answer(&record).filter(|answer| !met.insert(*answer)) {
+                repeated.insert(answer);
             }
         })?;
+        drop(met);
         places.sort_unstable_by_key(|(sequence, _)| *sequence);
         // One terminal record each, whatever happened before.
         places.dedup_by_key(|(sequence, _)| *sequence);
@@ -81,17 +82,17 @@ impl ResultsFile {
         let ordered = path.with_added_extension("tmp");
         let file = File::create(&ordered).map_err(FolderError::io(&ordered, "creating it"))?;
         let mut writer = BufWriter::with_capacity(1 << 16, file);
-        let mut first_of: HashMap<String, DocumentId> = HashMap::new();
+        let mut first_of: HashMap<[u8; 16], DocumentId> = HashMap::new();
         for (sequence, span) in places {
             let mut record = read_at(&mut self.reader, span, &path)?;
-            if let Some(content) = content(&record).filter(|content| copied.contains(content)) {
-                record.cache = match first_of.get(&content) {
+            if let Some(answer) = answer(&record) {
+                record.cache = match first_of.get(&answer) {
                     Some(first) => exact_copy_of(first.clone()),
-                    None => {
-                        first_of.insert(content, record.id.clone());
-                        CacheUse::default()
-                    }
+                    None => CacheUse::default(),
                 };
+                if record.cache.of.is_none() && repeated.contains(&answer) {
+                    first_of.insert(answer, record.id.clone());
+                }
             }
             serde_json::to_writer(&mut writer, &record)
                 .map_err(std::io::Error::from)
@@ -111,9 +112,13 @@ pub fn exact_copy_of(first: DocumentId) -> CacheUse {
     CacheUse { kind: CacheKind::Exact, similarity: Some(1.0), of: Some(first) }
 }
 
-fn content(record: &Record) -> Option<String> {
-    let analysed = record.status == Status::Ok;
-    record.document.as_ref().filter(|_| analysed).map(|document| document.sha256.clone())
+/// Stands for the content of an analysed document (its hash is one of its facts) and what was found in it.
+fn answer(record: &Record) -> Option<[u8; 16]> {
+    let analysed = record.status == Status::Ok && record.cache.kind != CacheKind::Semantic;
+    let said = serde_json::to_vec(&(&record.document, &record.analysis)).ok().filter(|_| analysed)?;
+    let mut half = [0; 16];
+    half.copy_from_slice(&ContentHash::of(&said).0[..16]);
+    Some(half)
 }
 
 fn read_at(file: &mut File, span: Span, path: &Path) -> Result<Record, FolderError> {

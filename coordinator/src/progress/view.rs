@@ -66,7 +66,8 @@ pub async fn show(view: View, tally: Arc<Tally>, ended: CancellationToken) {
     loop {
         let last = ended.run_until_cancelled(ticks.tick()).await.is_none();
         let snapshot = tally.snapshot();
-        pace.sample(begun.elapsed(), snapshot.recorded());
+        // What was done before says nothing about how fast this part goes.
+        pace.sample(begun.elapsed(), snapshot.recorded().saturating_sub(snapshot.earlier));
         match view {
             View::Json => print(&json(snapshot, &pace, begun.elapsed(), last)),
             View::Bar => {

@@ -45,11 +45,19 @@ impl Sources {
     {
         let (candidates, receiver) = mpsc::channel(AHEAD);
         tokio::spawn(async move {
+            let nobody_listens = candidates.clone();
             let enumeration = Enumeration { filter: self.filter, fetch, candidates };
-            for given in self.given {
-                if enumeration.given(given).await.is_err() {
-                    break;
+            let every = async {
+                for given in self.given {
+                    if enumeration.given(given).await.is_err() {
+                        break;
+                    }
                 }
+            };
+            // A drain must not wait for whoever writes the list on standard input.
+            tokio::select! {
+                () = every => {}
+                () = nobody_listens.closed() => {}
             }
         });
         receiver

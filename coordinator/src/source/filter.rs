@@ -15,7 +15,9 @@ pub struct Filter {
 
 /// A glob that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the pattern {pattern:?} cannot be read: {reason}")]
+#[error(
+    "the pattern {pattern:?} of --include or --exclude cannot be read: {reason}; a literal *, ?, [ or {{ is written \\*, \\?, \\[ or \\{{"
+)]
 pub struct FilterError {
     pattern: String,
     reason: String,

@@ -86,11 +86,15 @@ fn by_numbers(tokens: &[Token]) -> Option<String> {
                     return Some(day);
                 }
             }
-            (&Token::Number(a, 1..=2), Some(&Token::Number(b, 1..=2)), Some(&Token::Number(y, 4))) => {
-                let (d, m) = match (a > 12, b > 12) {
-                    (true, false) => (a, b),
-                    (false, true) => (b, a),
-                    _ if a == b => (a, b),
+            (
+                &Token::Number(first, 1..=2),
+                Some(&Token::Number(second, 1..=2)),
+                Some(&Token::Number(y, 4)),
+            ) => {
+                let (d, m) = match (first > 12, second > 12) {
+                    (true, false) => (first, second),
+                    (false, true) => (second, first),
+                    _ if first == second => (first, second),
                     _ => continue,
                 };
                 if let Some(day) = day(y, m, d) {

@@ -184,7 +184,7 @@ fn read_tag<'a>(rest: &mut &'a [u8], text: &'a [u8]) -> Option<Tag<'a>> {
                 tail = position(tail, byte).and_then(|end| tail.get(end + 1..)).unwrap_or_default();
             }
             _ if !byte.is_ascii_whitespace() && byte != b'=' && byte != b'/' && is_gap(before) => {
-                attributes += 1
+                attributes += 1;
             }
             _ => {}
         }

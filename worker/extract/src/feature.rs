@@ -183,7 +183,7 @@ impl<'a> Page<'a> {
                         look = words::shingle(&[look, words::shingle(&words::hashes(value))]);
                     }
                     local_name!("id") => {
-                        groups |= *known.entry(value).or_insert_with(|| keyword::groups_of(value))
+                        groups |= *known.entry(value).or_insert_with(|| keyword::groups_of(value));
                     }
                     local_name!("role") => marks |= marks_of_role(value),
                     local_name!("hidden") => marks |= mark("hidden"),
@@ -227,18 +227,18 @@ impl<'a> Page<'a> {
                 self.first_h1 = Some(at);
             }
         }
-        for id in 0..self.tree.len() as NodeId {
-            let (from, to) = self.blocks.span_of(id);
-            if from == to || self.tree.tag(id).is_none() {
+        for (id, (&key, &look)) in self.keys.iter().zip(&self.look).enumerate() {
+            let (from, to) = self.blocks.span_of(id as NodeId);
+            if from == to || self.tree.tag(id as NodeId).is_none() {
                 continue;
             }
             let own = self.sums_of(from, to);
-            let like = self.siblings.entry(self.keys[id as usize]).or_default();
+            let like = self.siblings.entry(key).or_default();
             like.count += 1.0;
             like.words += own.words;
             like.link_words += own.link_words;
             like.blocks += (to - from) as f64;
-            let look = self.looks.entry(self.look[id as usize]).or_default();
+            let look = self.looks.entry(look).or_default();
             look.0 += 1.0;
             look.1 += own.words;
         }
@@ -287,10 +287,6 @@ impl<'a> Page<'a> {
     pub(crate) fn heading_of(&self, block: &Block) -> u8 {
         let level = |id| self.tree.tag(id).and_then(heading_level);
         level(block.node).or_else(|| self.tree.parent(block.node).and_then(level)).unwrap_or(0)
-    }
-
-    pub(crate) fn look_of(&self, id: NodeId) -> u64 {
-        self.look.get(id as usize).copied().unwrap_or(0)
     }
 
     pub(crate) fn all(&self) -> f64 {
@@ -420,8 +416,7 @@ impl<'a> Page<'a> {
 
         let mut near = [ABSENT; keyword::COUNT];
         let mut marks = [ABSENT; MARKS.len()];
-        let (mut group_share, mut node, mut steps, mut top_score) =
-            (0.0_f64, Some(block.leaf), 0_u8, 0.0_f64);
+        let (_group_share, mut node, mut steps, mut top_score) = (0.0_f64, Some(block.leaf), 0_u8, 0.0_f64);
         let (mut seen_groups, mut seen_marks) = (0_u32, 0_u32);
         let mut content_words = 0.0;
         while let Some(id) = node {
@@ -439,9 +434,8 @@ impl<'a> Page<'a> {
                 }
                 each_bit(own & !seen_marks, |bit| marks[bit] = steps);
                 seen_marks |= own;
-                top_score = top_score.max(self.scores[i]);
+                top_score = top_score.max(self.scores.get(i).copied().unwrap_or(0.0));
             }
-            group_share = group_share.max(0.0);
             node = self.tree.parent(id);
             steps = (steps + 1).min(ABSENT - 1);
         }
@@ -480,7 +474,7 @@ impl<'a> Page<'a> {
             put("window_stops", share(sums.stops, sums.words));
             put("window_prose", sums.long);
         }
-        let heading = self.blocks.list[..at].iter().rev().take(40).position(|b| self.heading_of(b) > 0);
+        let heading = self.blocks.list.iter().take(at).rev().take(40).position(|b| self.heading_of(b) > 0);
         put("since_heading", heading.map_or(50.0, |steps| steps as f64));
     }
 

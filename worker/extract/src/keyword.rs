@@ -2,6 +2,8 @@
 //!
 //! These names are English on pages of every language, and they come from templates that thousands of sites share.
 
+use std::sync::LazyLock;
+
 /// Number of [`GROUPS`].
 pub(crate) const COUNT: usize = 26;
 
@@ -333,17 +335,28 @@ fn groups_of_token(token: &str) -> u32 {
     if token.len() < 2 {
         return 0;
     }
+    let first = token.bytes().next().map_or(0, usize::from);
     let mut mask = 0;
-    for (bit, (_, words)) in GROUPS.iter().enumerate() {
-        let hit = words.iter().any(|word| {
-            token.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest == "s" || word.len() >= 5)
-        });
-        if hit {
-            mask |= 1 << bit;
+    for (word, bit) in BY_FIRST.get(first).into_iter().flatten() {
+        if token.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest == "s" || word.len() >= 5) {
+            mask |= bit;
         }
     }
     mask
 }
+
+/// The words of all groups with their groups' bits, by first byte.
+static BY_FIRST: LazyLock<Vec<Vec<(&str, u32)>>> = LazyLock::new(|| {
+    let mut table = vec![Vec::new(); 128];
+    for (bit, (_, words)) in GROUPS.iter().enumerate() {
+        for word in *words {
+            if let Some(entry) = word.bytes().next().and_then(|byte| table.get_mut(usize::from(byte))) {
+                entry.push((*word, 1 << bit));
+            }
+        }
+    }
+    table
+});
 
 #[cfg(test)]
 mod tests {

@@ -216,13 +216,14 @@ impl Reader<'_> {
             | "article.published"
             | "published_time"
             | "og:published_time"
-            | "dcterms.created" => {
-                if date::find(content).is_some() {
-                    fill(&mut raw.meta_published, content);
-                }
+            | "dcterms.created"
+                if date::find(content).is_some() =>
+            {
+                fill(&mut raw.meta_published, content);
             }
-            "content-language" | "language" | "dc.language" => fill(&mut raw.language_meta, content),
-            "og:locale" => fill(&mut raw.language_meta, content),
+            "content-language" | "language" | "dc.language" | "og:locale" => {
+                fill(&mut raw.language_meta, content)
+            }
             "description" => fill(&mut found.description, content),
             "og:description" | "twitter:description" => fill(&mut raw.og_description, content),
             "og:url" => fill(&mut raw.og_url, content),

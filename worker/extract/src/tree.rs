@@ -83,15 +83,6 @@ impl Tree {
         self.get(id).map(|node| node.parent).filter(|&id| id != NONE)
     }
 
-    pub(crate) fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let mut next = self.get(id).map_or(NONE, |node| node.first);
-        std::iter::from_fn(move || {
-            let id = next;
-            next = self.get(id)?.next;
-            Some(id)
-        })
-    }
-
     /// Text of a text node.
     pub(crate) fn text(&self, id: NodeId) -> Option<&str> {
         match &self.get(id)?.data {
@@ -100,7 +91,7 @@ impl Tree {
         }
     }
 
-    /// Local name of an HTML element. Elements of SVG and MathML have none.
+    /// Local name of an HTML element. Elements of SVG and `MathML` have none.
     pub(crate) fn tag(&self, id: NodeId) -> Option<&LocalName> {
         match &self.get(id)?.data {
             Data::Element { name, .. } if name.ns == ns!(html) => Some(&name.local),
@@ -168,7 +159,7 @@ impl Walk<'_> {
             return None;
         }
         let node = self.tree.get(id)?;
-        if node.next != NONE { Some(Step::Enter(node.next)) } else { Some(Step::Leave(node.parent)) }
+        if node.next == NONE { Some(Step::Leave(node.parent)) } else { Some(Step::Enter(node.next)) }
     }
 }
 

@@ -8,7 +8,13 @@ use sheaf_worker::Mode;
 
 /// Analyse large sets of documents: download, extract, say what is in them.
 #[derive(Debug, Parser)]
-#[command(name = "coordinator", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "coordinator",
+    bin_name = "coordinator",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,

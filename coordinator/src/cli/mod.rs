@@ -7,7 +7,7 @@ mod run;
 
 use std::{process::ExitCode, sync::Arc};
 
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 use sheaf_fetch::{Lookup, SystemLookup};
 
 use arguments::{Arguments, Command};
@@ -18,16 +18,34 @@ pub fn main() -> ExitCode {
     main_with(Arc::new(SystemLookup))
 }
 
+/// Help and version, which were asked for, and what is wrong with a command line, in one line.
+fn unparsed(error: &clap::Error) -> Exit {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _closed_pipe = error.print();
+        return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+    }
+    let text = error.to_string();
+    let mut message = String::new();
+    let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    for line in said.take_while(|line| !line.starts_with("For more")).filter(|line| !line.is_empty()) {
+        // A value that begins with dashes is hardly ever meant.
+        if line.starts_with("tip: to pass") {
+            continue;
+        }
+        if !message.is_empty() {
+            message += if message.ends_with(':') { " " } else { "; " };
+        }
+        message += line.trim_start_matches("error: ");
+    }
+    let verb = std::env::args().nth(1).filter(|verb| verb == "run").map_or("", |_| " run");
+    exit::complain_of_usage(&format!("{message}; see coordinator{verb} --help"))
+}
+
 /// The same with another way from names to addresses, which a test may script.
 pub fn main_with(lookup: Arc<dyn Lookup>) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version come this way too, and go to standard output with status 0.
-            let status = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-            let _closed_pipe = error.print();
-            return status.into();
-        }
+        Err(error) => return unparsed(&error).into(),
     };
     match arguments.command {
         Command::Run(arguments) => run::main(&arguments, lookup).into(),

@@ -90,7 +90,7 @@ impl Recorder {
             let mut written = Vec::new();
             for arrival in batch.drain(..) {
                 match arrival {
-                    Arrival::Ended(outcome, content) => self.ended(*outcome, content, &mut written)?,
+                    Arrival::Ended(outcome, content) => self.ended(&outcome, content, &mut written)?,
                     Arrival::Copied(copy, of) => {
                         let first = self.results.read(of)?;
                         self.copied(&copy, &first, &mut written)?;
@@ -109,13 +109,13 @@ impl Recorder {
 
     fn ended(
         &mut self,
-        outcome: Outcome,
+        outcome: &Outcome,
         content: Option<ContentKey>,
         written: &mut Vec<Status>,
     ) -> Result<(), FolderError> {
         // A second outcome for one document, however it came about, is dropped here.
         let Some(traveller) = self.in_flight.leave(outcome.sequence) else { return Ok(()) };
-        self.follow(&traveller.accepted, &outcome)?;
+        self.follow(&traveller.accepted, outcome)?;
         let recorded = self.results.append(&outcome.record)?;
         written.push(outcome.record.status);
         if let Some(content) = content {

@@ -92,6 +92,7 @@ pub enum RunError {
 
 /// How a run ended.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a run")]
 pub enum Ended {
     /// Every accepted document has its record.
     Complete {

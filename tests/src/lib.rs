@@ -9,7 +9,13 @@
 //! | [`tree`] | a program and its children, and how much memory they have together |
 //! | [`web`] | web servers that misbehave |
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "this crate is for tests alone")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "this crate is for tests alone"
+)]
 
 pub mod documents;
 pub mod names;

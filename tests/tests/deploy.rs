@@ -1,5 +1,7 @@
 //! The files under `deploy/` say what the program understands.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use sheaf_tests::program::Room;
@@ -18,8 +20,10 @@ fn unit(path: &Path) -> Unit {
             section = Some(name.to_owned());
             continue;
         }
-        let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("{}: {line:?} has no =", path.display()));
-        let section = section.clone().unwrap_or_else(|| panic!("{}: {line:?} is in no section", path.display()));
+        let (key, value) =
+            line.split_once('=').unwrap_or_else(|| panic!("{}: {line:?} has no =", path.display()));
+        let section =
+            section.clone().unwrap_or_else(|| panic!("{}: {line:?} is in no section", path.display()));
         sections.entry(section).or_default().entry(key.to_owned()).or_default().push(value.to_owned());
     }
     sections

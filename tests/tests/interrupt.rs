@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM: the first drains, the second stops at once; both leave a folder that the same command carries on.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::{
     fs,
     time::{Duration, Instant},

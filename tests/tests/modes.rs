@@ -1,5 +1,7 @@
 //! The four modes give the same results for the same input, byte for byte but for timings.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
 use std::{fs, io::Write, path::Path};
 
 use flate2::{Compression, write::GzEncoder};
@@ -40,7 +42,7 @@ fn awkward(room: &Room) {
     room.write("set/awkward/large.txt", words.repeat(600));
     room.write(
         "set/awkward/latin.html",
-        b"<html><meta charset=iso-8859-1><p>La mar\xe9e monta jusqu'\xe0 la digue.".to_vec(),
+        b"<html><meta charset=iso-8859-1><p>La mar\xe9e monta jusqu'\xe0 la digue.",
     );
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(nested(3).as_bytes()).unwrap();

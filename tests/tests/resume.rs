@@ -1,5 +1,7 @@
 //! The same command on the same folder carries on; anything else is refused with a way out.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::fs;
 
 use sheaf_tests::{
@@ -110,7 +112,7 @@ fn a_torn_last_line_is_done_again() {
     let before = room.records("out");
     let whole = results(&room);
     let last = whole.trim_end().rfind('\n').unwrap() + 1;
-    for torn in [last, last + 1, (last + whole.len()) / 2, whole.len() - 1] {
+    for torn in [last, last + 1, usize::midpoint(last, whole.len()), whole.len() - 1] {
         fs::write(room.path().join("out/results.jsonl"), &whole[..torn]).unwrap();
         let ended = room.run(RUN);
         assert_eq!(ended.status, Some(3), "{}", ended.stderr);

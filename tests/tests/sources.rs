@@ -1,5 +1,7 @@
 //! What can be named as a source, and which documents it stands for.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::{io::Write, net::Ipv4Addr, process::Stdio};
 
 use flate2::{Compression, write::GzEncoder};
@@ -170,7 +172,7 @@ fn a_sitemap_index_leads_to_sitemaps_and_they_to_documents() {
     let host = site.url("");
     // What cannot be read of the index stands where it is named; documents stand where their sitemap does.
     let mut found = names(&records, &host);
-    let trouble: Vec<_> = found.extract_if(.., |name| name.ends_with(".xml")).collect();
+    let trouble: Vec<_> = found.extract_if(.., |name| name.contains(".xml")).collect();
     assert_eq!(found, ["/a", "/b", "/c", "/a"]);
     assert_eq!(trouble, ["/sitemap.xml", "/gone.xml"]);
     assert_eq!(of(&records, &site.url("/sitemap.xml"))["error"]["kind"], "duplicate");

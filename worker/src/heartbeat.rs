@@ -57,7 +57,7 @@ impl Heartbeat {
             }
             // The leases run on for two more periods; the next beat tries again.
             Err(error) => {
-                tracing::warn!(%error, leases = leases.len(), "leases could not be extended, trying again")
+                tracing::warn!(%error, leases = leases.len(), "leases could not be extended, trying again");
             }
         }
     }

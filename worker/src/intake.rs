@@ -92,7 +92,7 @@ impl<Q: JobQueue> Worker<Q> {
         match self.queue.commit(token, outcome).await {
             Ok(Commit::Committed) => {}
             Ok(Commit::LeaseLost) => {
-                tracing::warn!(source = job.source, "the lease was lost before the commit")
+                tracing::warn!(source = job.source, "the lease was lost before the commit");
             }
             Err(error) => report(Err(error)),
         }

@@ -25,6 +25,7 @@ pub(crate) struct Decoder {
     started: bool,
 }
 
+#[allow(clippy::large_enum_variant, reason = "one a body; a box would cost every small body an allocation")]
 enum Method {
     /// Nothing to undo. The first piece is kept as it came, so that a body in one piece is not copied.
     Identity {

@@ -47,8 +47,13 @@ impl HttpFetcher {
 
     /// A fetcher with another way to look names up. What may be connected to is checked all the same.
     pub fn with_lookup(limits: FetchLimits, lookup: Arc<dyn Lookup>) -> Result<Self, SetupError> {
-        let policy =
-            AddressPolicy { allow_private: limits.allow_private_addresses, ..AddressPolicy::default() };
+        let policy = AddressPolicy {
+            allow_private: limits.allow_private_addresses,
+            #[cfg(feature = "testing")]
+            pretend_public: lookup.pretend_public(),
+            #[cfg(not(feature = "testing"))]
+            pretend_public: Vec::new(),
+        };
         Self::with_policy(limits, lookup, policy)
     }
 

@@ -21,6 +21,12 @@ pub type LookupAnswer = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + S
 pub trait Lookup: Send + Sync + 'static {
     /// All addresses of `host`, in order of preference. What may not be connected to is sorted out by the caller.
     fn lookup(&self, host: &str) -> LookupAnswer;
+
+    /// Addresses that pass for public, for tests of whole programs, which have none but loopback to connect to.
+    #[cfg(feature = "testing")]
+    fn pretend_public(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
 }
 
 /// Asks the operating system (`getaddrinfo`, so that `/etc/hosts` and the machine's own resolver are heeded).

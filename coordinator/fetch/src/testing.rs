@@ -14,17 +14,18 @@ use crate::lookup::{Lookup, LookupAnswer};
 /// exist.
 ///
 /// As text, for the whole programs: a name a line, `name = answers`, answers separated by `|`, the addresses of one
-/// answer by `,`:
+/// answer by `,`. The addresses of a line `public = addresses` pass for public:
 ///
 /// ```
 /// # use sheaf_fetch::testing::ScriptedLookup;
-/// let script = "turncoat.test = 127.0.0.2 | 127.0.0.1\nsteady.test = 127.0.0.2, ::1";
+/// let script = "public = 127.0.0.2\nturncoat.test = 127.0.0.2 | 127.0.0.1\nsteady.test = 127.0.0.2, ::1";
 /// let lookup: ScriptedLookup = script.parse()?;
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct ScriptedLookup {
     answers: Mutex<HashMap<String, Script>>,
+    public: Vec<IpAddr>,
 }
 
 /// How often a name was asked for, and the answer to each look-up.
@@ -53,14 +54,18 @@ impl FromStr for ScriptedLookup {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut names = HashMap::new();
+        let (mut names, mut public) = (HashMap::new(), Vec::new());
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (name, answers) = line.split_once('=').ok_or_else(|| format!("`{line}` has no `=`"))?;
             let answer = |answer: &str| answer.split(',').map(|ip| ip.trim().parse::<IpAddr>()).collect();
             let answers: Result<Vec<Vec<_>>, _> = answers.split('|').map(answer).collect();
-            names.insert(name.trim().to_owned(), (0, answers.map_err(|error| format!("`{line}`: {error}"))?));
+            let answers = answers.map_err(|error| format!("`{line}`: {error}"))?;
+            match name.trim() {
+                "public" => public.extend(answers.into_iter().flatten()),
+                name => drop(names.insert(name.to_owned(), (0, answers))),
+            }
         }
-        Ok(Self { answers: Mutex::new(names) })
+        Ok(Self { answers: Mutex::new(names), public })
     }
 }
 
@@ -74,5 +79,9 @@ impl Lookup for ScriptedLookup {
         Box::pin(std::future::ready(
             answer.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such name")),
         ))
+    }
+
+    fn pretend_public(&self) -> Vec<IpAddr> {
+        self.public.clone()
     }
 }

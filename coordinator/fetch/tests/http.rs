@@ -1,5 +1,7 @@
 //! The fetcher against a server that misbehaves.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 mod server;
 
 use std::{io::Write, net::IpAddr, sync::Arc, time::Duration};
@@ -258,7 +260,7 @@ async fn silence_before_and_within_an_answer_is_ended() {
     let limits = FetchLimits {
         first_byte: Duration::from_millis(200),
         body: Duration::from_millis(200),
-        pace_window: Duration::from_secs(60),
+        pace_window: Duration::from_mins(1),
         ..limits()
     };
     fails(

@@ -1,5 +1,7 @@
 //! The pool: a scripted fetcher under paused time, and the real one over HTTP.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 mod server;
 
 use std::{
@@ -50,8 +52,7 @@ impl Fetch for Scripted {
             return Err(FetchFailure::new(FaultKind::Connect, "no connection", "", Advice::HostDown));
         }
         assert!(!host.starts_with("crash"), "as the test wants it");
-        let time =
-            if host.starts_with("slow") { Duration::from_secs(60) } else { Duration::from_millis(100) };
+        let time = if host.starts_with("slow") { Duration::from_mins(1) } else { Duration::from_millis(100) };
         tokio::time::sleep(time).await;
         Ok(Fetched {
             body: vec![0; 10].into(),
@@ -229,8 +230,9 @@ async fn an_empty_input_ends_at_once() {
     assert!(rest(&mut output).await.is_empty());
 }
 
-fn real(limits: FetchLimits) -> HttpFetcher {
-    HttpFetcher::new(FetchLimits { allow_private_addresses: true, ..limits }).unwrap()
+fn real(mut limits: FetchLimits) -> HttpFetcher {
+    limits.allow_private_addresses = true;
+    HttpFetcher::new(limits).unwrap()
 }
 
 fn hasty(max_workers: usize) -> PoolSettings {

@@ -140,16 +140,15 @@ impl RunFolder {
         let state_path = state_folder.join("state.json");
         let earlier = State::read(&state_path)?;
         let resumed = earlier.is_some();
-        let state = match earlier {
-            Some(state) => match state.configuration.difference(&configuration) {
-                None => state,
-                Some(difference) => return Err(FolderError::OtherRun { path: path.to_owned(), difference }),
-            },
-            None => {
-                let state = State::begin(configuration);
-                state.write(&state_path)?;
-                state
+        let state = if let Some(state) = earlier {
+            if let Some(difference) = state.configuration.difference(&configuration) {
+                return Err(FolderError::OtherRun { path: path.to_owned(), difference });
             }
+            state
+        } else {
+            let state = State::begin(configuration);
+            state.write(&state_path)?;
+            state
         };
         Ok(Self { path: path.to_owned(), state, resumed, made, _lock: lock })
     }

@@ -18,7 +18,7 @@ pub const DEPTH_LIMIT: usize = 512;
 pub const SIZE_LIMIT: usize = 64 << 20;
 
 /// Expected F1 from which on [`Effort::Auto`] asks nobody else.
-const SURE: f64 = 0.85;
+const SURE: f64 = 0.75;
 
 /// Most attributes on one tag of which a tree is built: each is compared with all before it.
 const ATTRIBUTE_LIMIT: usize = 2_000;
@@ -101,9 +101,8 @@ fn find(html: &str, effort: Effort, blocks: &Blocks, rows: &Rows) -> Found {
     if enough || blocks.list.is_empty() {
         return Found { choice: alone, method: Method::Blocks };
     }
-    let opinions =
-        [opinion::readability(html), opinion::trafilatura(html)].map(|text| opinion::coverage(blocks, &text));
-    Found { choice: Choice::of(blocks, &model::judge_with(rows, blocks, &opinions)), method: Method::Stacked }
+    let kept = opinion::coverage(blocks, &opinion::trafilatura(html));
+    Found { choice: Choice::of(blocks, &model::judge_with(rows, blocks, &kept)), method: Method::Stacked }
 }
 
 fn flatten(html: &str, depth: usize) -> Extraction {

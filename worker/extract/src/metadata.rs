@@ -222,7 +222,7 @@ impl Reader<'_> {
                 fill(&mut raw.meta_published, content);
             }
             "content-language" | "language" | "dc.language" | "og:locale" => {
-                fill(&mut raw.language_meta, content)
+                fill(&mut raw.language_meta, content);
             }
             "description" => fill(&mut found.description, content),
             "og:description" | "twitter:description" => fill(&mut raw.og_description, content),

@@ -9,7 +9,7 @@ use crate::forest::{Forest, probability};
 
 /// Trained on the page alone.
 static BLOCKS: LazyLock<Forest> = LazyLock::new(|| read(include_str!("data/blocks.txt")));
-/// Trained with the opinions of two other extractors.
+/// Trained with the opinion of another extractor.
 static STACKED: LazyLock<Forest> = LazyLock::new(|| read(include_str!("data/stacked.txt")));
 /// A forest for each of the first seven kinds, in the order of [`PageKind::ALL`].
 static KINDS: LazyLock<Forest> = LazyLock::new(|| read(include_str!("data/kinds.txt")));
@@ -65,27 +65,23 @@ pub(crate) fn judge(rows: &Rows) -> Vec<f64> {
         .collect()
 }
 
-/// The same with the opinions of others: the share of each block that they kept.
-pub(crate) fn judge_with(rows: &Rows, blocks: &Blocks, opinions: &[Vec<f32>; 2]) -> Vec<f64> {
-    let shares = shares(blocks, opinions);
+/// The same with the opinion of another extractor: the share of each block that it kept.
+pub(crate) fn judge_with(rows: &Rows, blocks: &Blocks, kept: &[f32]) -> Vec<f64> {
+    let share = share(blocks, kept);
     let mut row = Vec::new();
     (0..rows.blocks.len())
         .map(|at| {
-            let [first, second] = opinions.each_ref().map(|shares| shares.get(at).copied().unwrap_or(0.0));
-            rows.row(at, &[first, second, shares[0], shares[1]], &mut row);
+            rows.row(at, &[kept.get(at).copied().unwrap_or(0.0), share], &mut row);
             probability(STACKED.sum(&row))
         })
         .collect()
 }
 
-/// The share of the page's words that each opinion kept.
-pub(crate) fn shares(blocks: &Blocks, opinions: &[Vec<f32>; 2]) -> [f32; 2] {
+/// The share of the page's words that an opinion kept.
+pub(crate) fn share(blocks: &Blocks, kept: &[f32]) -> f32 {
     let all: usize = blocks.list.iter().map(|block| block.words.len()).sum();
-    opinions.each_ref().map(|kept| {
-        let sum: f32 =
-            kept.iter().zip(&blocks.list).map(|(share, block)| share * block.words.len() as f32).sum();
-        sum / all.max(1) as f32
-    })
+    let sum: f32 = kept.iter().zip(&blocks.list).map(|(share, block)| share * block.words.len() as f32).sum();
+    sum / all.max(1) as f32
 }
 
 /// What sort of page it is. [`PageKind::Other`] when no kind is more likely than all others together by half.
@@ -112,7 +108,7 @@ mod tests {
         let width = rows.page.len() + rows.blocks[0].len();
         let read = |text| Forest::read(text).unwrap().measures;
         assert!((1..=width).contains(&read(include_str!("data/blocks.txt"))));
-        assert!((1..=width + 4).contains(&read(include_str!("data/stacked.txt"))));
+        assert!((1..=width + 2).contains(&read(include_str!("data/stacked.txt"))));
         assert!((1..=rows.page.len()).contains(&read(include_str!("data/kinds.txt"))));
     }
 }

@@ -10,8 +10,8 @@ use crate::model::{self, Rows};
 use crate::opinion;
 use crate::tree::Tree;
 
-/// Writes a page as one line of JSON: measures of the page, then of each block its text, its measures and the shares of
-/// it that the other extractors kept.
+/// Writes a page as one line of JSON: measures of the page, then of each block its text, its measures and the share of
+/// it that the other extractor kept.
 pub fn write_rows(html: &str, out: &mut dyn Write) -> io::Result<()> {
     let Some(tree) = Tree::parse(html, DEPTH_LIMIT) else { return writeln!(out, "null") };
     let (blocks, metadata) = (Blocks::of(&tree), Metadata::of(&tree));
@@ -24,11 +24,10 @@ pub fn write_rows(html: &str, out: &mut dyn Write) -> io::Result<()> {
     }
     let texts: Vec<&str> = blocks.list.iter().map(|block| block.text.as_str()).collect();
     let words: Vec<usize> = blocks.list.iter().map(|block| block.words.len()).collect();
-    let opinions = [opinion::readability(html), opinion::trafilatura(html)]
-        .map(|text| opinion::coverage(&blocks, &text));
+    let kept = opinion::coverage(&blocks, &opinion::trafilatura(html));
     let line = serde_json::json!({
         "names": names, "page": rows.page, "blocks": rows.blocks, "texts": texts, "words": words,
-        "opinions": opinions, "shares": model::shares(&blocks, &opinions),
+        "kept": kept, "share": model::share(&blocks, &kept),
     });
     writeln!(out, "{line}")
 }

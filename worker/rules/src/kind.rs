@@ -274,3 +274,82 @@ fn refine_article(document: &Document, votes: &mut Votes) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flag;
+    use sheaf_common::document::Heading;
+
+    fn kind(document: &Document) -> Kind {
+        let reading = Reading::new(document, Some("en"));
+        let flags = flag::of(document, &reading, reading.tokens.len());
+        of(document, &reading, &flags)
+    }
+
+    fn document(title: &str, headings: &[&str], text: &str) -> Document {
+        let headings = headings.iter().map(|text| Heading { level: 2, text: (*text).into() });
+        Document {
+            title: Some(title.into()),
+            headings: headings.collect(),
+            text: text.into(),
+            ..Document::default()
+        }
+    }
+
+    #[test]
+    fn papers_of_an_office_are_told_apart() {
+        let letter = "Orrin, 12 March 2026\n\nDear Ms Osei,\n\nThank you for the offer to mend the crane. We accept it \
+                      and expect your crew in May.\n\nKind regards,\nMara Lindqvist";
+        let contract = "This Agreement is made by and between Lindqvist Marine Ltd and the Harbour Board. The parties agree \
+                        as follows.\n\nIN WITNESS WHEREOF the parties have signed.";
+        let invoice = "Invoice number 2026-17\nBill to: Harbour Board\n\nCrane repair 4,000.00 EUR\n\nAmount due: 4,000.00 EUR";
+        let minutes = "Present: M. Lindqvist, K. Osei\n\nThe board agreed to mend the crane.\n\nThe meeting was adjourned at noon.";
+        for (name, title, text) in [
+            ("letter", "Crane", letter),
+            ("contract", "Repair agreement", contract),
+            ("invoice", "Invoice", invoice),
+            ("minutes", "Minutes of the harbour board", minutes),
+        ] {
+            let found = kind(&document(title, &[], text));
+            assert_eq!(found.name, name);
+            assert!(found.certainty > 0.5, "{name}: {}", found.certainty);
+        }
+    }
+
+    #[test]
+    fn files_are_told_by_their_make() {
+        let source = "fn main() {\n    let tide = read(&path);\n    println!(\"{tide}\");\n}\n".repeat(5);
+        assert_eq!(kind(&document("", &[], &source)).name, "source_code");
+        let table = "id,port,depth\n1,Orrin,12\n2,Bath,9\n3,Cole,14\n4,Dunn,3\n";
+        assert_eq!(kind(&document("", &[], table)).name, "data");
+        let mut readme =
+            document("tide", &["Installation", "Usage", "License"], "Reads tide tables and draws them.");
+        readme.content_type = ContentType::Markdown;
+        assert_eq!(kind(&readme).name, "readme");
+    }
+
+    #[test]
+    fn the_extractor_is_believed_unless_signs_speak_against_it() {
+        let mut page = document("Moving a boat", &[], "How do I move a boat of four tons over land?");
+        page.content_type = ContentType::Html;
+        page.page_kind = Some("forum".into());
+        assert_eq!(kind(&page).name, "forum");
+        page.page_kind = Some("other".into());
+        assert_eq!(kind(&page), Kind { name: "unknown", certainty: 0.0 });
+        page.canonical = Some("https://orrin.example/forum/questions/17".into());
+        assert_eq!(kind(&page).name, "forum");
+    }
+
+    #[test]
+    fn an_article_under_news_is_news() {
+        let mut page =
+            document("Crane falls", &[], "The old crane fell into the harbour on Monday, the board said.");
+        page.content_type = ContentType::Html;
+        page.page_kind = Some("article".into());
+        assert_eq!(kind(&page).name, "article");
+        page.canonical = Some("https://orrin.example/news/crane".into());
+        page.published = Some("2026-03-12".into());
+        assert_eq!(kind(&page).name, "news");
+    }
+}

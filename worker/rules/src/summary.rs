@@ -267,3 +267,71 @@ fn coverage<'c, 'r: 'c>(reading: &Reading<'_>, chosen: impl Iterator<Item = &'c 
         reading.terms.iter().enumerate().filter(told).filter(|(id, _)| mentioned.contains(&(*id as TermId)));
     if all > 0.0 { mentioned.map(|(_, term)| term.weight).sum::<f64>() / all } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sheaf_common::document::{Document, Heading};
+
+    const TEXT: &str = "The harbour crane\n\n\
+        The harbour of Orrin will replace its old crane in May, the harbour board decided on Monday. \
+        The crane has stood on the east quay since 1931. It is rusty, as everyone knows.\n\n\
+        Costs\n\n\
+        The new crane costs 4 million euros, of which the state pays half. \
+        Dr. Osei, who built the crane of Bath, leads the work on the quay. The board said:\n\
+        The new crane costs 4 million euros, of which the state pays half.\n\
+        Subscribe to our newsletter for more news of the harbour crane.\n\
+        Fishermen had asked for a new crane for ten years because the old crane could not lift their boats.\n\
+        Home | Contact | Crane\n\
+        let crane = harbour.crane();";
+
+    fn summary(text: &str, language: &str, description: Option<&str>) -> Summary {
+        let headings =
+            ["The harbour crane", "Costs"].map(|text| Heading { level: 2, text: text.into() }).to_vec();
+        let document = Document { text: text.into(), headings, ..Document::default() };
+        of(&Reading::new(&document, Some(language)), &Places::new(text), description)
+    }
+
+    #[test]
+    fn whole_sentences_and_no_furniture() {
+        let found = summary(TEXT, "en", None);
+        assert!(found.text.starts_with("The harbour of Orrin will replace"), "{}", found.text);
+        let points: Vec<&str> = found.key_points.iter().map(|point| point.text.as_str()).collect();
+        assert!(points.iter().all(|point| point.ends_with('.')), "{points:?}");
+        assert!(
+            points.iter().any(|point| point.starts_with("Dr. Osei, who built") && point.ends_with("quay.")),
+            "{points:?}"
+        );
+        let all = found.text.clone() + " " + &points.join(" ");
+        for bad in ["Subscribe", "Home |", "let crane", "Costs The", "said:"] {
+            assert!(!all.contains(bad), "{bad} in {all}");
+        }
+        assert_eq!(all.matches("4 million").count(), 1, "no sentence comes twice: {all}");
+    }
+
+    #[test]
+    fn quotes_are_verbatim_though_statements_are_flat() {
+        let text = "The council of the town of Orrin met on the old quay\nand agreed to replace the crane that has stood there\n\
+                    since the winter of 1931.";
+        let found = summary(text, "en", None);
+        let point = &found.key_points[0];
+        assert_eq!(point.quote, text);
+        assert_eq!(point.text, text.replace('\n', " "));
+        assert_eq!((point.place.start, point.place.end), (0, text.len()));
+    }
+
+    #[test]
+    fn sentences_of_scripts_without_spaces() {
+        let text = "市议会昨天决定在明年更换港口的旧起重机。新的起重机将花费四百万欧元，其中一半由国家支付。渔民们十年来一直要求更换起重机。";
+        let found = summary(text, "zh", None);
+        assert!(found.text.ends_with('。') && !found.text.contains(' '), "{}", found.text);
+    }
+
+    #[test]
+    fn the_description_stands_in_for_a_text_without_sentences() {
+        let described = summary("Crane\nBoat\nQuay", "en", Some("A shop for cranes,\nboats and quays."));
+        assert_eq!(described.text, "A shop for cranes, boats and quays.");
+        assert!(described.key_points.is_empty());
+        assert_eq!(summary("Crane\nBoat\nQuay", "en", Some("Shop")).text, "");
+    }
+}

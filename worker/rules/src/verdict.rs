@@ -34,7 +34,7 @@ pub(crate) fn of(
         extraction < 0.6,
         format!("the main text was found with a confidence of {extraction:.2} only"),
     );
-    weigh(0.5 + 0.5 * kind.certainty, kind.certainty < 0.5, doubt_of_kind(kind));
+    weigh(0.35 + 0.65 * kind.certainty, kind.certainty < 0.5, doubt_of_kind(kind));
     weigh(0.7 + 0.3 * language.certainty, language.certainty < 0.5, doubt_of_language(language));
     for (flag, factor, reason) in [
         ("empty", 0.0, "there is no text"),

@@ -131,7 +131,9 @@ async fn shares_shrink_when_others_have_work() {
     bench.fill();
     bench.end(0, Ok(page()));
     bench.fill();
-    ["b.test", "c.test", "d.test"].iter().for_each(|host| (0..100).for_each(|n| bench.offer(host, n)));
+    for host in ["b.test", "c.test", "d.test"] {
+        (0..100).for_each(|n| bench.offer(host, n));
+    }
     for _ in 0..40 {
         bench.end(0, Ok(page()));
         bench.fill();

@@ -1,6 +1,7 @@
 //! A web server on loopback that misbehaves on request.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot serve has failed")]
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -1,0 +1,94 @@
+//! A private nginx with pages of its own.
+
+use std::{
+    fs,
+    net::TcpListener as StdListener,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use url::Url;
+
+use crate::AnyError;
+
+/// Bytes of each page.
+pub(crate) const PAGE_BYTES: usize = 41_450;
+
+/// An nginx with a folder, a port and pages of its own.
+pub(crate) struct Nginx {
+    process: Child,
+    /// Address of each page.
+    pub(crate) urls: Vec<Url>,
+}
+
+impl Nginx {
+    /// Starts one in `folder` on a free port with so many pages, no two alike.
+    pub(crate) fn start(folder: &Path, count: usize) -> Result<Self, AnyError> {
+        // Its workers run as another user when it is started by root.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+        let pages = folder.join("pages");
+        fs::create_dir(&pages)?;
+        for page in 0..count {
+            fs::write(pages.join(format!("{page}.html")), page_text(page))?;
+        }
+        let port = StdListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let configuration = folder.join("nginx.conf");
+        let here = folder.display();
+        fs::write(
+            &configuration,
+            format!(
+                "daemon off; pid {here}/pid; error_log {here}/error.log; worker_processes 1;
+                 events {{ worker_connections 512; }}
+                 http {{
+                   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
+                   types {{ text/html html; }}
+                   client_body_temp_path {here}/t1; proxy_temp_path {here}/t2; fastcgi_temp_path {here}/t3;
+                   uwsgi_temp_path {here}/t4; scgi_temp_path {here}/t5;
+                   server {{ listen 127.0.0.1:{port}; root {pages}; }}
+                 }}",
+                pages = pages.display()
+            ),
+        )?;
+        let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"]
+            .iter()
+            .map(PathBuf::from)
+            .find(|program| program.exists())
+            .ok_or("nginx is not installed: install the package nginx-light")?;
+        let mut process =
+            Command::new(program).arg("-c").arg(&configuration).stderr(Stdio::null()).spawn()?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if let Some(status) = process.try_wait()? {
+                let log = fs::read_to_string(folder.join("error.log")).unwrap_or_default();
+                return Err(format!("it ended with {status}: {log}").into());
+            }
+            if Instant::now() > deadline {
+                return Err("it does not listen after 10 s".into());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let urls = (0..count).map(|page| Url::parse(&format!("http://127.0.0.1:{port}/{page}.html")));
+        let urls = urls.collect::<Result<_, _>>()?;
+        Ok(Self { process, urls })
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // The master passes SIGTERM on to its workers; a plain kill would leave them behind.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// A page; a function of its number.
+pub(crate) fn page_text(page: usize) -> Vec<u8> {
+    let mut text = format!("<!doctype html><title>Page {page}</title><p>").into_bytes();
+    while text.len() < PAGE_BYTES {
+        text.extend_from_slice(format!("Sentence {} of page {page} says little. ", text.len()).as_bytes());
+    }
+    text.truncate(PAGE_BYTES);
+    text
+}

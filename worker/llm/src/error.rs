@@ -26,6 +26,67 @@ pub struct ModelError {
     pub rates: RateHeaders,
 }
 
+impl ModelError {
+    /// A failure of which no more is known than this.
+    pub fn new(
+        kind: ModelErrorKind,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+        backend: impl Into<Arc<str>>,
+    ) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: hint.into(),
+            backend: backend.into(),
+            status: None,
+            retry_after: None,
+            should_retry: None,
+            rates: RateHeaders::default(),
+        }
+    }
+}
+
+impl ModelErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 14] = [
+        Self::RateLimited,
+        Self::Overloaded,
+        Self::Server,
+        Self::Timeout,
+        Self::Connect,
+        Self::Tls,
+        Self::Malformed,
+        Self::Unauthorized,
+        Self::UnknownModel,
+        Self::OutOfQuota,
+        Self::TooLong,
+        Self::BadRequest,
+        Self::Budget,
+        Self::Unavailable,
+    ];
+
+    /// Snake-case name, for statistics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::Overloaded => "overloaded",
+            Self::Server => "server",
+            Self::Timeout => "timeout",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Malformed => "malformed",
+            Self::Unauthorized => "unauthorized",
+            Self::UnknownModel => "unknown_model",
+            Self::OutOfQuota => "out_of_quota",
+            Self::TooLong => "too_long",
+            Self::BadRequest => "bad_request",
+            Self::Budget => "budget",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// Kinds of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ModelErrorKind {

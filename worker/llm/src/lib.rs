@@ -3,6 +3,14 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`request`], [`answer`], [`error`] | what passes through the door |
+//! | `client`, `stack` | the one client, and what a request passes through on its way |
+//! | `pool` | the backends and the one queue before them |
+//! | `breaker` | whether a backend is worth asking |
+//! | `concurrency` | how many requests a backend works on at once |
+//! | `limiter` | requests and tokens a minute of a key |
+//! | `retry` | what follows from a failure |
+//! | `budget`, `price`, [`tokens`] | ceilings, what models cost, estimates of tokens |
+//! | `statistics` | what a client has done |
 //! | [`config`] | which models may be asked: options, environment, `.env`, `sheaf.toml` |
 //! | [`backend`] | backends over HTTP, in three dialects |
 //! | [`detect`] | what a backend can do, and how many requests at once that means |
@@ -11,10 +19,22 @@
 pub mod answer;
 pub mod backend;
 pub mod config;
-//pub mod detect;
+pub mod detect;
 pub mod error;
 pub mod request;
 pub mod secret;
+
+mod breaker;
+mod budget;
+mod client;
+mod concurrency;
+mod limiter;
+mod pool;
+mod price;
+mod retry;
+mod stack;
+mod statistics;
+pub mod tokens;
 
 use std::future::Future;
 
@@ -22,9 +42,16 @@ use tower::Service;
 
 pub use answer::{ModelAnswer, RateHeaders, RateWindow, StopReason, TokenUsage};
 pub use backend::{Embeddings, HttpBackend};
+pub use budget::{Ceilings, Cost, NanoDollars};
+pub use client::{Answered, BackendSpec, Client, ClientBuilder, ClientError, ClientSettings};
+pub use concurrency::Parallelism;
 pub use error::{ModelError, ModelErrorKind};
+pub use limiter::{Cause, Limiter, MemoryLimiter, Refusal, Reservation, ToldLimits};
+pub use price::{Price, PriceError, PriceTable};
 pub use request::{AnswerSchema, Message, ModelRequest, Role, Target};
+pub use retry::RetryPolicy;
 pub use secret::Secret;
+pub use statistics::{BackendStatistics, Percentiles, StatisticsSnapshot};
 
 /// A model backend: any service from [`ModelRequest`] to [`ModelAnswer`].
 ///

@@ -60,8 +60,10 @@ pub(crate) struct Concurrency {
     before_decrease: usize,
     latency: Duration,
     usual: Option<f64>,
-    /// Last step was one more, not yet confirmed.
+    /// The last growth is not yet confirmed.
     probing: bool,
+    /// Next growth: more than one only on the way back to what was begun with.
+    step: usize,
 }
 
 impl Concurrency {
@@ -86,6 +88,7 @@ impl Concurrency {
             latency: Duration::ZERO,
             usual: None,
             probing: false,
+            step: 1,
         }
     }
 
@@ -144,9 +147,13 @@ impl Concurrency {
         self.usual = Some(usual + (mean - usual) * MEMORY);
         (self.answers, self.latency, self.bound) = (0, Duration::ZERO, false);
         if self.probing && bound {
-            // One more was admitted: the hold that a refusal brought about has done its work.
+            // More was admitted: the hold that a refusal brought about has done its work.
             self.probing = false;
-            self.hold = (self.hold / 2).max(1);
+            if self.limit < self.start {
+                (self.hold, self.step) = (1, self.step * 2);
+            } else {
+                (self.hold, self.step) = ((self.hold / 2).max(1), 1);
+            }
         }
         if mean > usual * KNEE && self.limit > self.start {
             // Only growth of our own is taken back: slow answers below it may have any reason.
@@ -161,8 +168,13 @@ impl Concurrency {
         self.rounds += 1;
         if self.rounds >= self.hold && self.limit < self.most {
             self.rounds = 0;
-            self.limit += 1;
-            self.probing = self.hold > 1;
+            self.probing = self.hold > 1 || self.limit < self.start;
+            // What was begun with is known to be wanted; beyond it, one at a time.
+            self.limit = if self.limit < self.start {
+                (self.limit + self.step).min(self.start)
+            } else {
+                self.limit + 1
+            };
         }
     }
 
@@ -180,12 +192,11 @@ impl Concurrency {
                 // Nothing is left to follow: one request tries, and its answers lead the way back.
                 self.threshold = (self.admitted / 2).max(1);
             }
+            self.step = 1;
             if self.probing {
                 self.probing = false;
                 self.hold = (self.hold.max(HOLD) * 4).min(LONGEST_HOLD);
-            } else if cause == Cause::Room {
-                self.hold = self.hold.max(HOLD);
-            } else {
+            } else if cause == Cause::Rate {
                 self.hold = 1;
             }
             self.limit = self.in_flight.max(1);

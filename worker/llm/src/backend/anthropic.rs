@@ -96,15 +96,15 @@ struct Block {
 
 #[derive(Deserialize)]
 struct Usage {
-    #[serde(default)]
-    input_tokens: u64,
-    #[serde(default)]
-    output_tokens: u64,
+    #[serde(rename = "input_tokens", default)]
+    input: u64,
+    #[serde(rename = "output_tokens", default)]
+    output: u64,
     /// Both counts of the provider's own cache may be `null`.
-    #[serde(default)]
-    cache_creation_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
+    #[serde(rename = "cache_creation_input_tokens", default)]
+    cached: Option<u64>,
+    #[serde(rename = "cache_read_input_tokens", default)]
+    from_cache: Option<u64>,
 }
 
 /// The answer that a reply holds.
@@ -143,10 +143,10 @@ pub(crate) fn decode(origin: &Origin, id: u64, reply: &Reply) -> Result<ModelAns
         usage: reached.usage.map(|usage| TokenUsage {
             // What came from the provider's cache is apart from `input_tokens`, and was sent all the same.
             input: usage
-                .input_tokens
-                .saturating_add(usage.cache_creation_input_tokens.unwrap_or(0))
-                .saturating_add(usage.cache_read_input_tokens.unwrap_or(0)),
-            output: usage.output_tokens,
+                .input
+                .saturating_add(usage.cached.unwrap_or(0))
+                .saturating_add(usage.from_cache.unwrap_or(0)),
+            output: usage.output,
         }),
         rates: reply.advice().rates,
         latency: reply.latency,

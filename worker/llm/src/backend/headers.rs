@@ -41,7 +41,7 @@ pub(crate) fn advice(headers: &HeaderMap, now: SystemTime) -> Advice {
 
 /// `retry-after-ms` (milliseconds), else `retry-after` (seconds, or a date of HTTP).
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let milliseconds = value(headers, "retry-after-ms").and_then(|text| number(text)).map(|ms| ms / 1000.0);
+    let milliseconds = value(headers, "retry-after-ms").and_then(number).map(|ms| ms / 1000.0);
     milliseconds.and_then(seconds).or_else(|| {
         let text = value(headers, "retry-after")?;
         number(text).and_then(seconds).or_else(|| {

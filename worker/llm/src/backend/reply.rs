@@ -93,6 +93,12 @@ impl Origin {
         }
     }
 
+    /// As [`Self::refused`], for an answer of any dialect.
+    pub(crate) fn refused_plainly(&self, reply: &Reply) -> ModelError {
+        let (complaint, _) = super::openai::complaint(&reply.body);
+        self.refused(reply, &complaint)
+    }
+
     /// The failure of an answer that is not what the provider's interface promises.
     pub(crate) fn malformed(&self, reply: &Reply, what: &str) -> ModelError {
         let message = format!("{} gave an answer that cannot be used: {}", self.named(), self.clean(what));
@@ -274,9 +280,8 @@ fn kind_of(status: u16, words: &str) -> ModelErrorKind {
         413 => ModelErrorKind::TooLong,
         429 => ModelErrorKind::RateLimited,
         503 | 529 => ModelErrorKind::Overloaded,
-        500..=599 if too_long(words) => ModelErrorKind::TooLong,
+        400..=599 if too_long(words) => ModelErrorKind::TooLong,
         500..=599 => ModelErrorKind::Server,
-        400..=499 if too_long(words) => ModelErrorKind::TooLong,
         400..=499 => ModelErrorKind::BadRequest,
         _ => ModelErrorKind::Malformed,
     }

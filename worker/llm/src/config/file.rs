@@ -87,7 +87,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<File, ConfigError> {
 /// The file with the line of a byte of it.
 pub(super) fn at(name: &str, text: &str, byte: usize) -> String {
     let before = text.as_bytes().get(..byte).unwrap_or_default();
-    let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let line = before.split(|&byte| byte == b'\n').count();
     format!("{name}, line {line}")
 }
 

@@ -78,7 +78,7 @@ impl Resolver<'_> {
     fn resolve(&self, file: &File) -> Result<Option<PoolConfig>, ConfigError> {
         let mut of_file =
             file.backend.iter().map(|backend| self.of_file(backend)).collect::<Result<Vec<_>, _>>()?;
-        self.name_all(&mut of_file)?;
+        name_all(&mut of_file)?;
         let (file_chat, file_embedding): (Vec<_>, Vec<_>) =
             of_file.into_iter().partition(|backend| backend.role == BackendRole::Chat);
 
@@ -385,28 +385,6 @@ impl Resolver<'_> {
         }
     }
 
-    /// Gives a name to each backend without one, and refuses doubles.
-    fn name_all(&self, backends: &mut [BackendConfig]) -> Result<(), ConfigError> {
-        let mut names: Vec<Arc<str>> = Vec::with_capacity(backends.len());
-        for (place, backend) in backends.iter_mut().enumerate() {
-            let given = !backend.name.trim().is_empty();
-            if !given {
-                let first = Arc::from(backend.provider.name());
-                backend.name = if names.contains(&first) {
-                    format!("{}-{}", backend.provider, place + 1).into()
-                } else {
-                    first
-                };
-            }
-            if names.contains(&backend.name) {
-                let what = format!("two backends are named {}", backend.name);
-                return Err(ConfigError::new(backend.place.clone(), what, "Give each its own name."));
-            }
-            names.push(Arc::clone(&backend.name));
-        }
-        Ok(())
-    }
-
     /// What the person says of requests at once: the command line, else the environment, else the file.
     fn parallel(&self, file: &File) -> Result<Parallel, ConfigError> {
         if self.options.no_parallel {
@@ -475,6 +453,28 @@ impl Resolver<'_> {
         };
         Some(Credential { secret: Secret::new(secret), scheme, variable: setting.place.clone() })
     }
+}
+
+/// Gives a name to each backend without one, and refuses doubles.
+fn name_all(backends: &mut [BackendConfig]) -> Result<(), ConfigError> {
+    let mut names: Vec<Arc<str>> = Vec::with_capacity(backends.len());
+    for (place, backend) in backends.iter_mut().enumerate() {
+        let given = !backend.name.trim().is_empty();
+        if !given {
+            let first = Arc::from(backend.provider.name());
+            backend.name = if names.contains(&first) {
+                format!("{}-{}", backend.provider, place + 1).into()
+            } else {
+                first
+            };
+        }
+        if names.contains(&backend.name) {
+            let what = format!("two backends are named {}", backend.name);
+            return Err(ConfigError::new(backend.place.clone(), what, "Give each its own name."));
+        }
+        names.push(Arc::clone(&backend.name));
+    }
+    Ok(())
 }
 
 /// What stands behind `Bearer`.

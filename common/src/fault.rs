@@ -1,5 +1,7 @@
 //! Why a document has no finding, said so that a person knows what to do next.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
 /// What went wrong with one document: what was tried, how often and for how long, and what to do next.
@@ -19,6 +21,15 @@ impl Fault {
     /// A fault with a message and a hint.
     pub fn new(kind: FaultKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hint: hint.into() }
+    }
+}
+
+/// What the operating system says of a failure, without its number, which helps nobody.
+pub fn said(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((said, _)) => said.to_lowercase(),
+        None => text,
     }
 }
 

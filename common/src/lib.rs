@@ -11,11 +11,13 @@
 //! | [`queue`] | the `JobQueue` door and the memory queue |
 //! | [`wire`] | the one conversion between domain types and protobuf |
 //! | [`backoff`], [`shutdown`], [`telemetry`] | waiting between attempts, stopping in two steps, logging |
+//! | [`heap`] | what the allocator keeps |
 
 pub mod analysis;
 pub mod backoff;
 pub mod document;
 pub mod fault;
+pub mod heap;
 pub mod id;
 pub mod job;
 pub mod queue;

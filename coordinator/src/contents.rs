@@ -165,7 +165,7 @@ mod tests {
         let hash = ContentHash::of(text);
         let record = serde_json::json!({
             "id": "0", "source": "x/a.txt", "status": "ok", "attempts": 1,
-            "document": {"title": null, "content_type": "text", "language": null, "words": 5,
+            "document": {"title": null, "content_type": "text/plain", "language": null, "words": 5,
                          "sha256": hash.to_string(), "published": null, "author": null, "extraction_confidence": 1.0},
             "analysis": null, "decided_by": "rules", "cache": {"kind": "none"},
             "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},

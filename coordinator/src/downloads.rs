@@ -1,7 +1,13 @@
 //! From an accepted document to a job in the queue: files are read, addresses downloaded, at most `--max-workers` of
 //! each at once.
 
-use std::{fs::File, io::Read, path::Path, sync::Arc, time::Instant};
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
 
 use bytes::Bytes;
 use sheaf_common::{
@@ -23,7 +29,7 @@ use crate::{
     folder::Accepted,
     progress::Tally,
     recorder::{Arrival, InFlight},
-    source::{Download, Location, unreadable},
+    source::{Download, Location, no_file, unreadable},
 };
 
 /// Bytes from which hashing leaves the runtime's threads.
@@ -289,6 +295,9 @@ fn read_file(path: &Path, max_bytes: u64) -> Result<Bytes, Fault> {
             "raise --max-document if the document is worth it",
         )
     };
+    if !fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
+        return Err(no_file());
+    }
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let length = file.metadata().map_err(|error| unreadable(&error))?.len();
     if length > max_bytes {

@@ -1,7 +1,7 @@
 //! One run on one machine, from sources to a finished folder.
 //!
 //! ```text
-//!  Sources ─(256)─► accept ─(admission: N in flight)─► downloads ─(queue: 64 jobs, 64 MiB)─► worker
+//!  Sources ─(256)─► accept ─(admission: N in flight)─► downloads ─(queue: 64 jobs, 32 MiB)─► worker
 //!                     ▲                                    │                                   │
 //!                     │ next level of a crawl              └──────────► recorder ◄─(256)───────┘
 //!                     └────────── frontier ◄──────────────────────────── │ ──► results.jsonl

@@ -14,14 +14,14 @@ use std::{
 const PERIOD: Duration = Duration::from_millis(20);
 
 /// The most memory that a tree of processes was seen to have, in bytes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Peak {
     /// Of all processes together: pages that several share count once (the sum of proportional set sizes).
     pub tree: u64,
     /// Of the program itself: all that is resident of it.
     pub program: u64,
-    /// Processes at that moment.
-    pub processes: usize,
+    /// What each process had of it at that moment, the program first.
+    pub processes: Vec<u64>,
 }
 
 /// Watches a tree of processes from a thread of its own.
@@ -41,9 +41,11 @@ impl Watch {
             while !seen.load(Ordering::Relaxed) {
                 let processes = descendants(root);
                 // A process that is gone between the two looks has nothing any more.
-                let tree = processes.iter().filter_map(|&process| kib(process, "smaps_rollup", "Pss:")).sum();
+                let each: Vec<u64> =
+                    processes.iter().filter_map(|&process| kib(process, "smaps_rollup", "Pss:")).collect();
+                let tree = each.iter().sum();
                 if tree > peak.tree {
-                    (peak.tree, peak.processes) = (tree, processes.len());
+                    (peak.tree, peak.processes) = (tree, each);
                 }
                 peak.program = peak.program.max(kib(root, "status", "VmHWM:").unwrap_or(0));
                 thread::sleep(PERIOD);

@@ -98,6 +98,11 @@ async fn serve(mut stream: TcpStream, answers: &HashMap<String, Answer>) -> std:
         if stream.read_buf(&mut head).await? == 0 {
             return Ok(());
         }
+        // Who begins a TLS handshake is told what servers without TLS tell.
+        if head.first().is_some_and(|byte| !byte.is_ascii_uppercase()) {
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await?;
+            return stream.shutdown().await;
+        }
     }
     let head = String::from_utf8_lossy(&head);
     let path = head.split(' ').nth(1).unwrap_or_default();

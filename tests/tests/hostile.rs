@@ -69,11 +69,11 @@ fn a_hostile_set_ends_as_one_understandable_record_each_within_400_mib() {
     let output = program.wait_with_output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     println!(
-        "{} inputs in {:.1} s; peak memory {} MiB in {} processes, the program alone {} MiB",
+        "{} inputs in {:.1} s; peak memory {} MiB in processes of {:?} MiB, the program alone {} MiB",
         cases.len(),
         begun.elapsed().as_secs_f64(),
         peak.tree >> 20,
-        peak.processes,
+        peak.processes.iter().map(|bytes| bytes >> 20).collect::<Vec<_>>(),
         peak.program >> 20
     );
     println!("{}{stderr}", String::from_utf8_lossy(&output.stdout));

@@ -75,10 +75,10 @@ fn the_four_modes_give_the_same_results() {
         let is_of = |source: &str| source.contains("two-ways") && source.ends_with(ending);
         records.iter().filter(|record| is_of(record["source"].as_str().unwrap())).collect()
     };
-    for (ending, read_as) in [(".md", "markdown"), (".txt", "text")] {
+    for (ending, read_as) in [(".md", "text/markdown"), (".txt", "text/plain")] {
         let copies = of(ending);
         assert_eq!(copies.len(), 6);
-        assert!(copies.iter().all(|copy| copy["document"]["content_type"] == read_as), "{copies:?}");
+        assert!(copies.iter().all(|copy| copy["document"]["content_type"] == read_as), "{ending}");
         assert_eq!(copies[0]["cache"]["kind"], "none");
         assert!(copies[1..].iter().all(|copy| copy["cache"]["of"] == copies[0]["id"]), "{copies:?}");
     }

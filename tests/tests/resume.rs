@@ -15,7 +15,7 @@ const RUN: [&str; 4] = ["run", "set", "--out", "out"];
 /// A room with a complete run over 40 documents.
 fn complete() -> Room {
     let room = Room::new(PROGRAM);
-    documents::generate(&room, "set", 40, 5);
+    documents::generate(&room, "set", 40, 6);
     let ended = room.run(RUN);
     assert_eq!(ended.status, Some(3), "{}", ended.stderr);
     assert!(!ended.stdout.contains("before"), "{}", ended.stdout);

@@ -140,8 +140,10 @@ fn the_same_content_is_analysed_once_and_reported_for_each() {
             assert_eq!(copy["cache"]["kind"], "exact");
             assert_eq!(copy["cache"]["of"], first["id"]);
             assert_eq!(copy["analysis"], first["analysis"]);
-            assert_eq!(copy["timings_ms"]["parse"], 0.0, "a copy is not parsed: {copy}");
         }
+        // Which of them came first is chance; the others were not parsed.
+        let parsed = copies.iter().chain([first]).filter(|record| record["timings_ms"]["parse"] != 0.0);
+        assert_eq!(parsed.count(), 1);
     }
 }
 

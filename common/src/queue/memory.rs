@@ -35,7 +35,7 @@ pub struct QueueLimits {
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        Self { ready_jobs: 64, ready_bytes: 64 << 20, uncollected: 256, lease: Duration::from_secs(30) }
+        Self { ready_jobs: 64, ready_bytes: 32 << 20, uncollected: 256, lease: Duration::from_secs(30) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{error::Error, io, sync::Arc};
 
 use reqwest::{Client, Response, header, redirect};
-use sheaf_common::fault::FaultKind;
+use sheaf_common::fault::{FaultKind, said};
 use tokio::time::timeout;
 use url::{Host, Url};
 
@@ -175,5 +175,6 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
 }
 
 fn root_cause(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
+    let Some(root) = chain(error).last() else { return String::new() };
+    root.downcast_ref::<io::Error>().map_or_else(|| root.to_string(), said)
 }

@@ -46,7 +46,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
-    /// A URL, a file, a folder (walked), a sitemap, @LIST (a file with one source a line, # comments) or - (the list on
+    /// A URL, a file, a folder (walked, hidden files left out), a sitemap, @LIST (a file with one source a line, # comments) or - (the list on
     /// standard input)
     #[arg(required = true, value_name = "SOURCE")]
     pub(super) sources: Vec<OsString>,
@@ -106,7 +106,7 @@ pub(super) struct RunArguments {
     pub(super) parse_timeout: Duration,
 
     /// Memory, in MiB, that the parsing of one document in a child process may take
-    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u64).range(32..=65_536), help_heading = "Limits")]
+    #[arg(long, value_name = "MIB", default_value_t = 192, value_parser = clap::value_parser!(u64).range(32..=65_536), help_heading = "Limits")]
     pub(super) parse_memory: u64,
 
     /// How to show progress on standard error [default: bar on a terminal, plain in a pipe]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sheaf_common::{job::AnalysisOptions, shutdown::Shutdown, telemetry};
+use sheaf_common::{fault::said, job::AnalysisOptions, shutdown::Shutdown, telemetry};
 use sheaf_fetch::{FetchLimits, Lookup};
 use sheaf_report::{RunFacts, Setting, Shown, Summary};
 use sheaf_worker::EngineLimits;
@@ -79,7 +79,7 @@ fn check(path: &Path, source: &Given) -> Result<(), String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(format!("{what} {} does not exist; check the name, relative to this folder", path.display()))
         }
-        Err(error) => Err(format!("{what} {} cannot be read: {error}", path.display())),
+        Err(error) => Err(format!("{what} {} cannot be read: {}", path.display(), said(&error))),
     }
 }
 
@@ -90,7 +90,8 @@ async fn start(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Looku
             Ok(listener) => Some(listener),
             Err(error) => {
                 return complain(&format!(
-                    "cannot listen on {address}: {error}; end the program that uses the port, or give --listen another"
+                    "cannot listen on {address}: {}; end the program that uses the port, or give --listen another",
+                    said(&error)
                 ));
             }
         },

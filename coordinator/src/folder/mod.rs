@@ -27,6 +27,7 @@ use std::{
 pub use accepted::{Accepted, AcceptedLog};
 pub use frontier::{Frontier, FrontierEntry};
 pub use results::{Recorded, ResultsFile, exact_copy_of};
+use sheaf_common::fault::said;
 pub use state::{Configuration, State};
 
 /// Files that a run writes into its folder; `--fresh` removes these, half-written ones of their names, and nothing else.
@@ -51,7 +52,7 @@ pub struct RunFolder {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Reading or writing failed.
-    #[error("the output folder {path} cannot be used: {doing} failed: {error}; {}", advice(.error))]
+    #[error("the output folder {path} cannot be used: {doing} failed: {}; {}", said(.error), advice(.error))]
     Io {
         /// The folder or the file in it.
         path: PathBuf,

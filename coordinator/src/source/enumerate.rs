@@ -261,7 +261,7 @@ fn again(name: &str, known: bool) -> Fault {
         Fault::new(
             FaultKind::Duplicate,
             format!("the sitemap {name} names a sitemap that was read before"),
-            "",
+            "nothing is lost: what it names is taken once",
         )
     } else {
         Fault::new(

@@ -20,7 +20,7 @@ pub use enumerate::Download;
 pub use enumerate::Sources;
 pub use filter::{Filter, FilterError};
 pub use given::{Given, GivenError};
-pub(crate) use walk::unreadable;
+pub(crate) use walk::{no_file, unreadable};
 
 /// A document that a source names, not yet known to be new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

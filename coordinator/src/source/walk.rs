@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use sheaf_common::fault::{Fault, FaultKind};
+use sheaf_common::fault::{Fault, FaultKind, said};
 use walkdir::WalkDir;
 
 use super::{Candidate, Filter};
@@ -62,12 +62,16 @@ fn too_deep(path: &Path) -> Candidate {
 }
 
 fn not_a_file(path: &Path) -> Candidate {
-    let fault = Fault::new(
+    Candidate::broken(path.to_string_lossy(), no_file())
+}
+
+/// The fault of what is neither file nor folder: to open it may wait for ever, to read it may never end.
+pub(crate) fn no_file() -> Fault {
+    Fault::new(
         FaultKind::Unreadable,
         "this is a device, a pipe or a socket, not a file",
-        "leave it out with --exclude",
-    );
-    Candidate::broken(path.to_string_lossy(), fault)
+        "leave it out, or put what it gives into a file first",
+    )
 }
 
 /// The fault of a file or folder that cannot be read.
@@ -85,7 +89,7 @@ pub(crate) fn unreadable(error: &io::Error) -> Fault {
         ),
         _ => Fault::new(
             FaultKind::Unreadable,
-            format!("reading it failed: {error}"),
+            format!("reading it failed: {}", said(error)),
             "check the disk and run again",
         ),
     }

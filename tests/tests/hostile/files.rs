@@ -68,7 +68,7 @@ pub(crate) fn bytes(set: &mut Set<'_>) {
     let picture = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &noise[..4096]].concat();
     set.file("picture.txt", picture, ends!(skipped unsupported_type), "image");
     let program = [b"\x7fELF\x02\x01\x01\0".as_slice(), &noise[..4096]].concat();
-    set.file("program.html", program, ends!(skipped unsupported_type), "ELF");
+    set.file("program.html", program, ends!(skipped unsupported_type), "a program");
 
     // Windows-1251, declared as UTF-8; and UTF-16 without a mark.
     let cyrillic: Vec<u8> = "Прилив наступает в полдень, отлив наступает вечером. "
@@ -302,7 +302,7 @@ pub(crate) fn names(set: &mut Set<'_>) {
     named(b"not-utf-8-\xff\xfe-a.txt");
     named(b"not-utf-8-\xff\xfd-b.txt");
     named("ü".repeat(127).as_bytes());
-    named(b"..txt..");
+    named(b"a..txt..");
 }
 
 /// Links that lead nowhere or in circles, and what only looks like a file.

@@ -176,7 +176,7 @@ fn redirects(set: &mut Hostile, web: &Web) {
     line("/to-private", ends!(failed address_refused), "a private address");
     line("/to-loopback", ends!(failed address_refused), "a loopback address");
     line("/to-metadata", ends!(failed address_refused), "metadata");
-    line("/to-mapped", ends!(failed address_refused), "a private address");
+    line("/to-mapped", ends!(failed address_refused), "::ffff:192.168.0.1 is a private address");
     line("/to-file", ends!(failed redirect), "scheme");
     line("/to-nothing", ends!(failed redirect), "no address");
     line("/without-address", ends!(failed redirect), "no address");
@@ -260,6 +260,10 @@ fn sitemaps(set: &mut Hostile, web: &Web) {
     });
     set.list += &format!("http://127.0.0.1:{itself}/index.xml\n");
     set.record(&format!("http://127.0.0.1:{itself}/leaf"), ends!(ok), "");
+    for again in ["index.xml", "map.xml"] {
+        let again = format!("http://127.0.0.1:{itself}/{again}");
+        set.record(&again, ends!(skipped duplicate), "names a sitemap that was read before");
+    }
     // Unpacked it is one endless letter and no sitemap, so that it ends as the document it is not.
     set.line(&bomb, &[("failed", "too_large"), ("skipped", "unsupported_type")], "");
 }
@@ -268,8 +272,8 @@ fn sitemaps(set: &mut Hostile, web: &Web) {
 fn no_addresses(set: &mut Hostile) {
     set.line("ftp://example.org/a", ends!(failed bad_source), "http://");
     set.line("file:///etc/passwd", ends!(failed bad_source), "http://");
-    set.line("http://[::1", ends!(failed bad_source), "not a valid web address");
-    set.line(&format!("http://127.0.0.1/{}", "a".repeat(9_000)), ends!(failed bad_source), "bytes long");
+    set.line("http://[::1", ends!(failed bad_source), "\"http://[::1\" is not a valid web address");
+    set.line(&format!("http://127.0.0.1/{}", "a".repeat(9_000)), ends!(failed connect), "no connection");
     set.line("../../no/../such/../file.txt", ends!(failed not_found), "no such file");
     set.line("http://127.0.0.1:1/", ends!(failed connect), "no connection");
 }

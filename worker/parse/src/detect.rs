@@ -159,7 +159,9 @@ fn decide(body: &[u8], said: &Said<'_>) -> Result<(ContentType, Evidence), Fault
         return Ok((content_type, Evidence::Magic));
     }
     let utf_16 = charset::is_utf_16(body);
-    let binary = !utf_16 && magic::is_binary(body);
+    let markup = sniff(body, utf_16);
+    // A page may have stray control characters, which HTML leaves out.
+    let binary = !utf_16 && markup != Some(Markup::Html) && magic::is_binary(body);
     if let Some(name) = magic::name(body, binary) {
         return Err(unsupported(&name));
     }
@@ -174,7 +176,6 @@ fn decide(body: &[u8], said: &Said<'_>) -> Result<(ContentType, Evidence), Fault
             },
         });
     }
-    let markup = sniff(body, utf_16);
     if markup == Some(Markup::Svg) {
         return Err(unsupported("an image (image/svg+xml)"));
     }

@@ -1,6 +1,6 @@
 //! A single gzip-compressed document, unpacked with a cap.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 use sheaf_common::fault::{Fault, FaultKind};
@@ -40,6 +40,7 @@ pub(crate) fn inflate(body: &[u8]) -> Result<Vec<u8>, Fault> {
     }
     match read {
         Ok(_) => Ok(inflated),
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err(out_of_memory(inflated.len())),
         Err(error) => Err(Fault::new(
             FaultKind::Malformed,
             format!(
@@ -49,4 +50,12 @@ pub(crate) fn inflate(body: &[u8]) -> Result<Vec<u8>, Fault> {
             "download or copy it again",
         )),
     }
+}
+/// The fault of a document that unpacks to more than there is memory for.
+pub(crate) fn out_of_memory(unpacked: usize) -> Fault {
+    Fault::new(
+        FaultKind::ParseMemory,
+        format!("after {unpacked} unpacked bytes there was no memory for more"),
+        "raise --parse-memory if the document is worth it",
+    )
 }

@@ -1,6 +1,6 @@
 //! Zip archives: what one is, and the parts of a DOCX read from it with every size held to a cap.
 
-use std::io::{Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 
 use quick_xml::events::Event as XmlEvent;
 use sheaf_common::fault::{Fault, FaultKind};
@@ -8,6 +8,7 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use crate::gzip;
 use crate::limits::{MAX_UNZIPPED_BYTES, MAX_XML_DEPTH, MAX_ZIP_ENTRIES, MAX_ZIP_RATIO, RATIO_GRACE_BYTES};
 
 /// What a zip archive holds.
@@ -221,6 +222,7 @@ fn unpack(archive: &mut ZipArchive<Cursor<&[u8]>>, part: &Part, room: u64) -> Re
     }
     match read {
         Ok(_) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err(gzip::out_of_memory(bytes.len())),
         Err(error) => Err(Fault::new(
             FaultKind::Malformed,
             format!("the part {} of the DOCX is damaged after {} bytes: {error}", part.name, bytes.len()),

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sheaf_common::{
@@ -30,6 +30,12 @@ use super::{
 };
 use crate::engine::{EngineLimits, timed_out};
 
+/// Memory that every child may have at the same time, in bytes. A document that needs more is analysed again with the
+/// whole cap of `--parse-memory`, one such document at a time: all children together stay near one cap, not at as many
+/// caps as there are slots.
+const COMMON_MEMORY: u64 = 48 << 20;
+/// How many times its own size a document takes at least; where that is over the common memory the first try is spared.
+const GROWTH: u64 = 4;
 /// Documents after which a child is replaced, so that what a parser leaks stays bounded.
 const DOCUMENTS_A_CHILD: usize = 1_000;
 /// A dead child's last words that are read, in bytes.
@@ -52,6 +58,8 @@ pub struct ChildPool {
     command: ChildCommand,
     limits: EngineLimits,
     slots: Semaphore,
+    /// Held by the one child that has the whole cap.
+    whole_cap: Semaphore,
     idle: Mutex<Vec<Running>>,
 }
 
@@ -61,28 +69,58 @@ struct Running {
     socket: UnixStream,
     stderr: ChildStderr,
     documents: usize,
+    memory_bytes: u64,
 }
 
 impl ChildPool {
     /// A pool without children.
     pub fn new(command: ChildCommand, limits: EngineLimits) -> Self {
-        Self { command, limits, slots: Semaphore::new(limits.slots.max(1)), idle: Mutex::default() }
+        Self {
+            command,
+            limits,
+            slots: Semaphore::new(limits.slots.max(1)),
+            whole_cap: Semaphore::new(1),
+            idle: Mutex::default(),
+        }
     }
 
     /// Analyses one job in a child. When it breaks a cap or dies, the job alone fails.
     pub async fn analyse(&self, job: &Job, options: AnalysisOptions) -> Result<Finding, Fault> {
         let _slot = self.slots.acquire().await;
-        let mut child = match self.idle_child() {
-            Some(child) => child,
-            None => self.start().map_err(|error| self.not_started(&error))?,
-        };
+        let common = COMMON_MEMORY.min(self.limits.parse_memory_bytes);
+        let whole = self.limits.parse_memory_bytes;
+        let begun = Instant::now();
+        if job.body.len() as u64 * GROWTH < common || common == whole {
+            let child = match self.idle_child() {
+                Some(child) => child,
+                None => self.start(common).map_err(|error| self.not_started(&error))?,
+            };
+            match self.exchange(child, job, options, self.limits.parse_timeout).await {
+                Err(fault) if fault.kind == FaultKind::ParseMemory && common < whole => {}
+                result => return result,
+            }
+        }
+        let left = self.limits.parse_timeout.saturating_sub(begun.elapsed());
+        let _whole_cap = self.whole_cap.acquire().await;
+        let child = self.start(whole).map_err(|error| self.not_started(&error))?;
+        self.exchange(child, job, options, left).await
+    }
+
+    /// Gives a child the job. It is kept for another unless it had the whole cap or has grown.
+    async fn exchange(
+        &self,
+        mut child: Running,
+        job: &Job,
+        options: AnalysisOptions,
+        time: Duration,
+    ) -> Result<Finding, Fault> {
         let task = wire::encode_task(job, options);
         // Dropping `child` on any early return kills the process.
         let exchange = async {
             frame::write(&mut child.socket, &task, FRAME_LIMIT).await.map_err(|_| FrameError::Closed)?;
             frame::read(&mut child.socket, FRAME_LIMIT).await
         };
-        match timeout(self.limits.parse_timeout, exchange).await {
+        match timeout(time, exchange).await {
             Err(_) => Err(timed_out(self.limits.parse_timeout)),
             Ok(Err(FrameError::TooLarge(bytes))) => Err(Fault::new(
                 FaultKind::OutputTooLarge,
@@ -100,8 +138,8 @@ impl ChildPool {
                 })?;
                 child.documents += 1;
                 // A child that has grown would fail a later document for what an earlier one left behind.
-                let fresh = reply.resident_bytes < self.limits.parse_memory_bytes / 2;
-                if fresh && child.documents < DOCUMENTS_A_CHILD {
+                let fresh = reply.resident_bytes < child.memory_bytes / 2;
+                if child.memory_bytes <= COMMON_MEMORY && fresh && child.documents < DOCUMENTS_A_CHILD {
                     self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(child);
                 }
                 reply.outcome
@@ -113,14 +151,14 @@ impl ChildPool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn start(&self) -> io::Result<Running> {
+    fn start(&self, memory_bytes: u64) -> io::Result<Running> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let socket = UnixStream::from_std(ours)?;
         let mut process = Command::new(&self.command.program)
             .args(&self.command.arguments)
             .arg("--memory-bytes")
-            .arg(self.limits.parse_memory_bytes.to_string())
+            .arg(memory_bytes.to_string())
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -130,7 +168,7 @@ impl ChildPool {
             .spawn()?;
         let stderr =
             process.stderr.take().ok_or_else(|| io::Error::other("the child has no standard error"))?;
-        Ok(Running { process, socket, stderr, documents: 0 })
+        Ok(Running { process, socket, stderr, documents: 0, memory_bytes })
     }
 
     fn not_started(&self, error: &io::Error) -> Fault {

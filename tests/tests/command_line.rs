@@ -1,0 +1,136 @@
+//! What is wrong with a command line, a source, the output folder or a port is said in one line, with what to do.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::{fs, net::TcpListener, os::unix::fs::symlink, process::Stdio};
+
+use sheaf_tests::program::{Ended, Room, Running};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_coordinator-under-test");
+
+/// Runs the program, which must end with `status` and one line on standard error that says all of `says`; nothing else.
+#[track_caller]
+fn one_line(room: &Room, arguments: &[&str], status: i32, says: &[&str]) -> String {
+    let ended = room.run(arguments);
+    assert_eq!(ended.status, Some(status), "{arguments:?}: {ended:?}");
+    assert_eq!(ended.stdout, "", "{arguments:?}");
+    let said = errors(&ended);
+    let [line] = said.as_slice() else { panic!("{arguments:?} says {:?}", ended.stderr) };
+    for part in says {
+        assert!(line.contains(part), "{arguments:?} says {line:?}, not {part:?}");
+    }
+    assert!(!line.contains("os error") && !line.contains("Error {"), "{line:?} speaks to programmers");
+    (*line).to_owned()
+}
+
+/// The lines of standard error that are not progress.
+fn errors(ended: &Ended) -> Vec<&str> {
+    ended.stderr.lines().filter(|line| line.starts_with("error")).collect()
+}
+
+fn room() -> Room {
+    let room = Room::new(PROGRAM);
+    room.write("set/a.txt", "The tide gauge of the harbour was read at noon.");
+    room
+}
+
+/// Runs that could not begin leave no output folder behind.
+#[track_caller]
+fn nothing_left(room: &Room) {
+    let left: Vec<_> = fs::read_dir(room.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name == "sheaf-out" || name == "out"), "{left:?}");
+}
+
+#[test]
+fn wrong_flags_and_values() {
+    let room = room();
+    one_line(&room, &["run", "set", "--paralelism-mode", "sync"], 2, &["--parallelism-mode", "--help"]);
+    one_line(&room, &["run", "set", "--parallelism-mode", "fast"], 2, &["fast", "hybrid", "sync"]);
+    one_line(&room, &["run", "set", "--max-workers", "0"], 2, &["--max-workers", "0", "1..=1024"]);
+    one_line(&room, &["run", "set", "--max-workers", "many"], 2, &["--max-workers", "many"]);
+    one_line(&room, &["run", "set", "--parse-timeout", "soon"], 2, &["--parse-timeout", "number of seconds"]);
+    one_line(&room, &["run", "set", "--listen", "nowhere"], 2, &["--listen", "nowhere"]);
+    one_line(&room, &["run", "set", "--include", "a[", "--out", "out"], 2, &["a["]);
+    one_line(&room, &["run"], 2, &["SOURCE"]);
+    one_line(&room, &["rum", "set"], 2, &["rum", "run"]);
+    nothing_left(&room);
+}
+
+#[test]
+fn without_a_command_the_help_is_shown() {
+    let ended = room().run([""; 0]);
+    assert_eq!(ended.status, Some(2));
+    assert!(ended.stderr.contains("Usage:") && ended.stderr.contains("run"), "{}", ended.stderr);
+    let ended = room().run(["--version"]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(0), "coordinator 0.1.0\n"));
+}
+
+#[test]
+fn the_help_says_what_each_flag_does() {
+    let ended = room().run(["run", "--help"]);
+    assert_eq!(ended.status, Some(0));
+    insta::assert_snapshot!(ended.stdout);
+}
+
+#[test]
+fn sources_that_are_not_there() {
+    let room = room();
+    room.write("empty.txt", "");
+    room.write("comments.txt", "# nothing yet\n\n   \n");
+    fs::create_dir(room.path().join("bare")).unwrap();
+    one_line(&room, &["run", "missing.pdf"], 2, &["missing.pdf", "does not exist", "check the name"]);
+    one_line(&room, &["run", "@missing.txt"], 2, &["the list missing.txt", "does not exist"]);
+    one_line(&room, &["run", "@set"], 2, &["is a folder", "without the @"]);
+    one_line(&room, &["run", "ftp://example.org/a"], 2, &["ftp://example.org/a", "http://"]);
+    one_line(&room, &["run", "http://"], 2, &["http://"]);
+    one_line(&room, &["run", "@empty.txt"], 1, &["name no document", "empty"]);
+    one_line(&room, &["run", "@comments.txt"], 1, &["name no document"]);
+    one_line(&room, &["run", "bare"], 1, &["name no document"]);
+    one_line(&room, &["run", "set", "--include", "*.pdf"], 1, &["name no document", "--include"]);
+    one_line(&room, &["run", "-"], 1, &["name no document"]);
+    nothing_left(&room);
+}
+
+#[test]
+fn output_folders_that_cannot_be_written() {
+    let room = room();
+    room.write("file", "");
+    one_line(&room, &["run", "set", "--out", "file"], 1, &["file", "--out"]);
+    one_line(&room, &["run", "set", "--out", "file/below"], 1, &["file/below", "--out"]);
+    one_line(&room, &["run", "set", "--out", "/proc/sheaf"], 1, &["/proc/sheaf", "--out"]);
+    symlink("nowhere/at/all", room.path().join("dangling")).unwrap();
+    one_line(&room, &["run", "set", "--out", "dangling"], 1, &["dangling", "--out"]);
+    nothing_left(&room);
+}
+
+#[test]
+fn an_output_folder_in_use() {
+    let room = room();
+    let mut command = room.command(["run", "-", "--out", "out", "--progress", "plain"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    // A run whose list has not ended yet holds the folder.
+    let list = child.stdin.take();
+    let mut running = Running::of(child);
+    assert!(running.until(|_| room.path().join("out").exists()));
+    one_line(&room, &["run", "set", "--out", "out"], 1, &["out", "another run"]);
+    drop(list);
+    running.end();
+}
+
+#[test]
+fn an_output_folder_of_another_run() {
+    let room = room();
+    let ended = room.run(["run", "set", "--out", "out"]);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    one_line(&room, &["run", "set", "--out", "out", "--include-text"], 1, &["include-text", "--fresh"]);
+    assert_eq!(room.run(["run", "set", "--out", "out", "--include-text", "--fresh"]).status, Some(0));
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let room = room();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    one_line(&room, &["run", "set", "--listen", &address], 1, &[&address, "in use", "--listen"]);
+    nothing_left(&room);
+}

@@ -8,7 +8,7 @@ use std::{
 /// Outcomes remembered.
 const REMEMBERED: usize = 20;
 /// Older outcomes say nothing about now.
-const MEMORY: Duration = Duration::from_secs(60);
+const MEMORY: Duration = Duration::from_mins(1);
 /// Fewer outcomes than this open nothing.
 const FEWEST: usize = 5;
 /// Share of failures that opens it.
@@ -16,7 +16,7 @@ const RATIO: f64 = 0.5;
 /// How long it stays open the first time; twice as long after each probe that failed.
 const OPEN: Duration = Duration::from_secs(2);
 /// Longest time between probes.
-const LONGEST_OPEN: Duration = Duration::from_secs(60);
+const LONGEST_OPEN: Duration = Duration::from_mins(1);
 
 /// A backend's breaker: a pure state machine.
 #[derive(Debug)]

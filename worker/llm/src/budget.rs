@@ -72,7 +72,7 @@ struct Ledger {
 
 /// The budget of a run. Cheap to clone; all clones are one budget.
 #[derive(Debug, Clone)]
-pub struct Budget {
+pub(crate) struct Budget {
     shared: Arc<Shared>,
 }
 
@@ -88,7 +88,7 @@ struct Shared {
 
 /// Why the budget has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoRoom {
+pub(crate) enum NoRoom {
     /// In money.
     #[error("the request may cost up to {:.6} USD and {:.6} of {:.6} USD are spent", needed.usd(), spent.usd(), ceiling.usd())]
     Money {
@@ -113,7 +113,7 @@ pub enum NoRoom {
 
 impl Budget {
     /// A budget of which `spent` was spent by earlier sessions of the same run.
-    pub fn new(ceilings: Ceilings, spent: Cost) -> Self {
+    pub(crate) fn new(ceilings: Ceilings, spent: Cost) -> Self {
         let shared = Shared {
             money: ceilings.usd.map(|usd| (usd * 1e9) as u64),
             tokens: ceilings.tokens,
@@ -125,18 +125,18 @@ impl Budget {
     }
 
     /// Whether there is a ceiling in money, so that every backend needs a price.
-    pub fn counts_money(&self) -> bool {
+    pub(crate) fn counts_money(&self) -> bool {
         self.shared.money.is_some()
     }
 
     /// What was spent so far.
-    pub fn spent(&self) -> Cost {
+    pub(crate) fn spent(&self) -> Cost {
         self.shared.ledger().spent
     }
 
     /// Sets `most` aside, or says why there is no room. While others hold reservations that may come back, it waits
     /// for them, first come first served.
-    pub async fn reserve(&self, most: Cost) -> Result<Hold, NoRoom> {
+    pub(crate) async fn reserve(&self, most: Cost) -> Result<Hold, NoRoom> {
         let shared = &self.shared;
         if shared.money.is_none() && shared.tokens.is_none() {
             return Ok(self.hold(&mut shared.ledger(), most));
@@ -192,7 +192,7 @@ impl Shared {
 /// A part of the budget, set aside. Dropped, it comes back, unless its request was sent: then it counts as spent, for
 /// nobody can say that it was not.
 #[derive(Debug)]
-pub struct Hold {
+pub(crate) struct Hold {
     budget: Budget,
     most: Cost,
     sent: Arc<AtomicBool>,
@@ -200,12 +200,12 @@ pub struct Hold {
 
 impl Hold {
     /// Set this when the request leaves, and clear it when the provider certainly did no work for it.
-    pub fn sent(&self) -> Arc<AtomicBool> {
+    pub(crate) fn sent(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.sent)
     }
 
     /// The answer is in and cost this much.
-    pub fn settle(mut self, actual: Cost) {
+    pub(crate) fn settle(mut self, actual: Cost) {
         self.most_spent(actual);
     }
 

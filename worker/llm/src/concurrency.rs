@@ -214,8 +214,9 @@ impl Concurrency {
 
     /// The backend said 503 or 529: fewer, once for all that were in flight.
     pub(crate) fn overloaded(&mut self) {
+        let is_news = self.before_decrease == 0;
         self.ended();
-        if self.adaptive && self.before_decrease == 0 {
+        if self.adaptive && is_news {
             self.limit = ((self.limit as f64 * DECREASE) as usize).max(1);
             self.before_decrease = self.in_flight;
             self.hold = (self.hold * 2).min(LONGEST_HOLD);

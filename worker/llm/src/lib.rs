@@ -11,6 +11,8 @@
 //! | `retry` | what follows from a failure |
 //! | `budget`, `price`, [`tokens`] | ceilings, what models cost, estimates of tokens |
 //! | `statistics` | what a client has done |
+//! | `schema`, `quote` | answers held to their schema and to the document |
+//! | `stage` | a recipe's stage: prompt, schema, and what becomes of the answer |
 //! | [`config`] | which models may be asked: options, environment, `.env`, `sheaf.toml` |
 //! | [`backend`] | backends over HTTP, in three dialects |
 //! | [`detect`] | what a backend can do, and how many requests at once that means |
@@ -31,8 +33,11 @@ mod concurrency;
 mod limiter;
 mod pool;
 mod price;
+mod quote;
 mod retry;
+mod schema;
 mod stack;
+mod stage;
 mod statistics;
 pub mod tokens;
 
@@ -48,9 +53,12 @@ pub use concurrency::Parallelism;
 pub use error::{ModelError, ModelErrorKind};
 pub use limiter::{Cause, Limiter, MemoryLimiter, Refusal, Reservation, ToldLimits};
 pub use price::{Price, PriceError, PriceTable};
+pub use quote::Quotable;
 pub use request::{AnswerSchema, Message, ModelRequest, Role, Target};
 pub use retry::RetryPolicy;
+pub use schema::{AnswerCheck, AnswerProblem, Checked, SchemaError, Spent};
 pub use secret::Secret;
+pub use stage::{AssessError, Assessed, Stage, StageError, Subject, assess};
 pub use statistics::{BackendStatistics, Percentiles, StatisticsSnapshot};
 
 /// A model backend: any service from [`ModelRequest`] to [`ModelAnswer`].

@@ -92,7 +92,7 @@ pub(crate) enum NoBackend {
     /// All have been out of order for this long.
     Broken(Duration),
     /// The client has stopped.
-    Stopped(ModelError),
+    Stopped(Box<ModelError>),
 }
 
 impl Pool {
@@ -163,11 +163,11 @@ impl Pool {
         let mut state = self.state();
         let state = &mut *state;
         if let Some(error) = &state.stopped {
-            return Err(NoBackend::Stopped(error.clone()));
+            return Err(NoBackend::Stopped(Box::new(error.clone())));
         }
         let queue = Queue { waiting: lane.waiting.load(Ordering::Relaxed), last_came: state.last_came };
         let ready_in = |index: usize| {
-            let tokens = self.paced_tokens(&state.members, index, need);
+            let tokens = Self::tokens_at(&state.members, index, need);
             self.limiters.get(index).map_or(Duration::ZERO, |limiter| limiter.ready_in(tokens))
         };
         let mut choice = choose(&state.members, ready_in, need, queue, state.turn, now);
@@ -212,7 +212,7 @@ impl Pool {
         self.state().stopped.clone()
     }
 
-    fn paced_tokens(&self, members: &[Member], index: usize, need: Need) -> u64 {
+    fn tokens_at(members: &[Member], index: usize, need: Need) -> u64 {
         members
             .get(index)
             .map_or(need.input, |member| member.correction.likely_total(need.input, need.output))
@@ -293,7 +293,7 @@ impl Lease {
 
     /// Tokens to reserve of the key's limit.
     pub(crate) fn paced_tokens(&self, need: Need) -> u64 {
-        self.pool.paced_tokens(&self.pool.state().members, self.member, need)
+        Pool::tokens_at(&self.pool.state().members, self.member, need)
     }
 
     /// The backend counted tokens: the estimate learns.

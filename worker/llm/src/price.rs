@@ -120,10 +120,13 @@ mod tests {
     #[test]
     fn the_longest_name_counts() {
         let table = PriceTable::built_in().unwrap();
-        assert_eq!(table.find("gpt-4o-mini-2024-07-18").unwrap().input, 0.15);
-        assert_eq!(table.find("gpt-4o-2024-08-06").unwrap().input, 2.5);
-        assert_eq!(table.find("openai/gpt-4o").unwrap().input, 2.5);
-        assert_eq!(table.find("claude-opus-4-5-20251101").unwrap().input, 5.0);
+        let input = |model: &str| {
+            table.find(model).map(|price| price.of(TokenUsage { input: 1_000, output: 0 }).money.0)
+        };
+        assert_eq!(input("gpt-4o-mini-2024-07-18"), Some(150_000));
+        assert_eq!(input("gpt-4o-2024-08-06"), Some(2_500_000));
+        assert_eq!(input("openai/gpt-4o"), Some(2_500_000));
+        assert_eq!(input("claude-opus-4-5-20251101"), Some(5_000_000));
         assert_eq!(table.find("o10"), None);
         assert_eq!(table.find("gpt-4.5"), None);
         assert_eq!(table.find(""), None);

@@ -203,10 +203,9 @@ mod tests {
             let mut history = History::default();
             for (kind, retry_after) in kinds {
                 let kind = ModelErrorKind::ALL[kind];
-                if let Next::Again { after, cool, .. } = next(kind, retry_after, &mut history) {
-                    prop_assert!(after.max(cool.unwrap_or_default()) <= Duration::from_mins(1));
-                    prop_assert!(history.failures < 5);
-                }
+                let Next::Again { after, cool, .. } = next(kind, retry_after, &mut history) else { break };
+                prop_assert!(after.max(cool.unwrap_or_default()) <= Duration::from_mins(1));
+                prop_assert!(history.failures < 5);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Limits that were told and limits that were not, against providers in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod provider;
 
 use std::{sync::Arc, time::Duration};
@@ -115,7 +117,8 @@ async fn learning_holds_for_other_providers_too() {
                     _ => 20.0 * own,
                 };
                 let ratio = seconds / by_limit.max(by_slots);
-                let case = format!("latency {latency} ms ± {spread}: {ratio:.3} of the ideal, {refused} refusals");
+                let case =
+                    format!("latency {latency} ms ± {spread}: {ratio:.3} of the ideal, {refused} refusals");
                 assert_eq!(answered, 200, "{case}");
                 assert!(ratio <= bound && refused <= start + 25, "{limit:?}, {start} at once, {case}");
             }
@@ -126,7 +129,8 @@ async fn learning_holds_for_other_providers_too() {
 /// Six hundred in each minute of the clock, all of which may come at once: nothing but waiting helps.
 #[tokio::test(start_paused = true)]
 async fn a_window_that_is_used_up_is_waited_out_without_hammering() {
-    let (answered, refused, seconds) = untold(provider(Limit::Window { most: 600.0, seconds: 60.0 }), 50, 1_000).await;
+    let (answered, refused, seconds) =
+        untold(provider(Limit::Window { most: 600.0, seconds: 60.0 }), 50, 1_000).await;
     assert_eq!(answered, 1_000);
     assert!(refused <= 120 && seconds <= 90.0, "{refused} refusals, {seconds} s");
 }

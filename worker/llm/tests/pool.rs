@@ -1,5 +1,7 @@
 //! Many requests over few slots: makespan, order, failures, backends that die and come back. In virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod provider;
 
 use std::{
@@ -12,8 +14,8 @@ use std::{
 
 use provider::{Answering, Limit, Provider, answer, failure, provider, request, requests, spec};
 use sheaf_llm::{
-    BackendSpec, Ceilings, Client, ClientError, ClientSettings, ModelErrorKind, ModelRequest, Parallelism, Price,
-    Target,
+    BackendSpec, Ceilings, Client, ClientError, ClientSettings, ModelErrorKind, ModelRequest, Parallelism,
+    Price, Target,
 };
 use tokio::time::{Instant, sleep};
 use tower::service_fn;
@@ -35,7 +37,9 @@ fn half_a_second(name: &'static str) -> impl sheaf_llm::ModelBackend {
 
 #[tokio::test(start_paused = true)]
 async fn makespan_is_the_ideal() {
-    for (count, slots, ideal, bound) in [(91, 10, 5.0, 1.01), (1_000, 100, 5.0, 1.02), (5_000, 500, 5.0, 1.02)] {
+    for (count, slots, ideal, bound) in
+        [(91, 10, 5.0, 1.01), (1_000, 100, 5.0, 1.02), (5_000, 500, 5.0, 1.02)]
+    {
         for parallelism in [Parallelism::Fixed(slots), Parallelism::Adaptive { start: slots, most: slots }] {
             let client = Client::builder(settings())
                 .backend(spec("one", parallelism), half_a_second("one"))
@@ -62,7 +66,8 @@ async fn one_in_ten_failing_for_good_leaves_the_others_alone_and_in_order() {
             }
         })
     });
-    let client = Client::builder(settings()).backend(spec("one", Parallelism::Fixed(10)), backend).build().unwrap();
+    let client =
+        Client::builder(settings()).backend(spec("one", Parallelism::Fixed(10)), backend).build().unwrap();
     let began = Instant::now();
     let answers = client.ask_all(requests(100)).await;
     assert!(began.elapsed().as_secs_f64() <= 5.05);
@@ -79,7 +84,9 @@ async fn one_in_ten_failing_for_good_leaves_the_others_alone_and_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn backends_of_different_speed_share_the_work_almost_ideally() {
-    for speeds in [vec![(10, 500), (10, 1_500)], vec![(4, 300), (8, 1_000), (2, 3_000)], vec![(1, 500), (1, 5_000)]] {
+    for speeds in
+        [vec![(10, 500), (10, 1_500)], vec![(4, 300), (8, 1_000), (2, 3_000)], vec![(1, 500), (1, 5_000)]]
+    {
         let names = ["one", "two", "three"];
         let mut builder = Client::builder(settings());
         let mut rate = 0.0;
@@ -127,7 +134,7 @@ async fn a_backend_killed_in_the_middle_loses_nothing_and_is_used_again() {
         async move {
             sleep(Duration::from_millis(1_250)).await;
             alive.store(false, Ordering::SeqCst);
-            sleep(Duration::from_millis(4_000)).await;
+            sleep(Duration::from_secs(4)).await;
             let while_dead = asked.load(Ordering::SeqCst);
             alive.store(true, Ordering::SeqCst);
             while_dead
@@ -143,7 +150,8 @@ async fn a_backend_killed_in_the_middle_loses_nothing_and_is_used_again() {
 #[tokio::test(start_paused = true)]
 async fn nobody_there_is_told_soon_and_a_pool_that_broke_is_waited_for() {
     let dead = scripted(|_| Box::pin(async { Err(failure(ModelErrorKind::Connect, 0, None)) }));
-    let client = Client::builder(settings()).backend(spec("dead", Parallelism::Fixed(10)), dead).build().unwrap();
+    let client =
+        Client::builder(settings()).backend(spec("dead", Parallelism::Fixed(10)), dead).build().unwrap();
     let began = Instant::now();
     let answers = client.ask_all(requests(100)).await;
     assert!(answers.iter().all(|answer| {
@@ -151,20 +159,25 @@ async fn nobody_there_is_told_soon_and_a_pool_that_broke_is_waited_for() {
     }));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 
-    let begin = Instant::now();
+    let start = Instant::now();
     let asked = Arc::new(AtomicUsize::new(0));
     let away = scripted({
         let asked = asked.clone();
         move |request| {
             asked.fetch_add(1, Ordering::SeqCst);
-            let up = !(1.0..30.0).contains(&begin.elapsed().as_secs_f64());
+            let up = !(1.0..30.0).contains(&start.elapsed().as_secs_f64());
             Box::pin(async move {
                 sleep(Duration::from_millis(500)).await;
-                if up { Ok(answer(&request, "away", Duration::from_millis(500))) } else { Err(failure(ModelErrorKind::Connect, 0, None)) }
+                if up {
+                    Ok(answer(&request, "away", Duration::from_millis(500)))
+                } else {
+                    Err(failure(ModelErrorKind::Connect, 0, None))
+                }
             })
         }
     });
-    let client = Client::builder(settings()).backend(spec("away", Parallelism::Fixed(10)), away).build().unwrap();
+    let client =
+        Client::builder(settings()).backend(spec("away", Parallelism::Fixed(10)), away).build().unwrap();
     let answers = client.ask_all(requests(100)).await;
     assert!(answers.iter().all(Result::is_ok));
     assert!(asked.load(Ordering::SeqCst) <= 125, "it does not spin: {asked:?}");
@@ -183,7 +196,8 @@ async fn a_wrong_key_stops_everything_before_it_spends() {
             })
         }
     });
-    let client = Client::builder(settings()).backend(spec("one", Parallelism::Fixed(4)), backend).build().unwrap();
+    let client =
+        Client::builder(settings()).backend(spec("one", Parallelism::Fixed(4)), backend).build().unwrap();
     let answers = client.ask_all(requests(1_000)).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap_err().kind == ModelErrorKind::Unauthorized));
     assert_eq!(asked.load(Ordering::SeqCst), 4, "only what was in flight already");
@@ -193,7 +207,8 @@ async fn a_wrong_key_stops_everything_before_it_spends() {
 #[tokio::test(start_paused = true)]
 async fn hangs_end_at_the_time_limit_and_deadlines_are_kept() {
     let hang = scripted(|_| Box::pin(std::future::pending()));
-    let client = Client::builder(settings()).backend(spec("hang", Parallelism::Fixed(1)), hang).build().unwrap();
+    let client =
+        Client::builder(settings()).backend(spec("hang", Parallelism::Fixed(1)), hang).build().unwrap();
     let began = Instant::now();
     let error = client.ask(request(1)).await.unwrap_err();
     assert_eq!(error.kind, ModelErrorKind::Timeout);
@@ -201,7 +216,8 @@ async fn hangs_end_at_the_time_limit_and_deadlines_are_kept() {
     assert!(error.message.contains("after 2 attempts"), "{}", error.message);
 
     let deadline = Instant::now() + Duration::from_secs(7);
-    let error = client.ask(ModelRequest { deadline: Some(deadline.into_std()), ..request(2) }).await.unwrap_err();
+    let error =
+        client.ask(ModelRequest { deadline: Some(deadline.into_std()), ..request(2) }).await.unwrap_err();
     assert_eq!(error.kind, ModelErrorKind::Unavailable);
     assert_eq!(Instant::now().duration_since(deadline).as_millis() / 10, 0);
 }
@@ -217,11 +233,16 @@ async fn an_overload_is_retried_in_place_then_left_alone() {
             times.push(begin.elapsed().as_secs_f64());
             let overloaded = times.len() <= 3;
             Box::pin(async move {
-                if overloaded { Err(failure(ModelErrorKind::Overloaded, 529, None)) } else { Ok(answer(&request, "one", Duration::ZERO)) }
+                if overloaded {
+                    Err(failure(ModelErrorKind::Overloaded, 529, None))
+                } else {
+                    Ok(answer(&request, "one", Duration::ZERO))
+                }
             })
         }
     });
-    let client = Client::builder(settings()).backend(spec("one", Parallelism::Fixed(1)), backend).build().unwrap();
+    let client =
+        Client::builder(settings()).backend(spec("one", Parallelism::Fixed(1)), backend).build().unwrap();
     assert_eq!(client.ask(request(1)).await.unwrap().attempts, 4);
     let times = times.lock().unwrap();
     assert!((0.25..=0.51).contains(&times[1]), "{times:?}");

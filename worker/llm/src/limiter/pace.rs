@@ -23,7 +23,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(64);
 /// What is left of a pace that turned out too fast while nothing could be measured.
 const EASING: f64 = 0.7;
 /// Longest pause that a `Retry-After` brings about; what asks for more is asked again after this.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// Pause after a refusal that names none and leaves nothing in flight.
 const PAUSE: Duration = Duration::from_secs(1);
 

@@ -54,7 +54,7 @@ impl Pooled {
         let names: Vec<&str> = self.backends.iter().map(|backend| &*backend.name).collect();
         let (names, history) = (names.join(", "), call.journal.history());
         match none {
-            NoBackend::Stopped(error) => error,
+            NoBackend::Stopped(error) => *error,
             NoBackend::TooLong(largest) => ModelError::new(
                 ModelErrorKind::TooLong,
                 format!(

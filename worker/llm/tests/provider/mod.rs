@@ -13,17 +13,17 @@ use std::{
 };
 
 use sheaf_llm::{
-    BackendSpec, Message, ModelAnswer, ModelError, ModelErrorKind, ModelRequest, Parallelism, Price, RateHeaders,
-    Role, StopReason, Target, TokenUsage, ToldLimits,
+    BackendSpec, Message, ModelAnswer, ModelError, ModelErrorKind, ModelRequest, Parallelism, Price,
+    RateHeaders, Role, StopReason, Target, TokenUsage, ToldLimits,
 };
 use tokio::time::{Instant, sleep};
 use tower::service_fn;
 
-pub type Reply = Result<ModelAnswer, ModelError>;
-pub type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
+pub(crate) type Reply = Result<ModelAnswer, ModelError>;
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// A request of about 20 tokens.
-pub fn request(id: u64) -> ModelRequest {
+pub(crate) fn request(id: u64) -> ModelRequest {
     let text = format!("What is document number {id} about? Answer in one sentence.");
     ModelRequest {
         id,
@@ -36,11 +36,11 @@ pub fn request(id: u64) -> ModelRequest {
     }
 }
 
-pub fn requests(count: u64) -> Vec<ModelRequest> {
+pub(crate) fn requests(count: u64) -> Vec<ModelRequest> {
     (0..count).map(request).collect()
 }
 
-pub fn spec(name: &str, parallelism: Parallelism) -> BackendSpec {
+pub(crate) fn spec(name: &str, parallelism: Parallelism) -> BackendSpec {
     BackendSpec {
         name: Arc::from(name),
         model: "test-model".to_owned(),
@@ -53,7 +53,7 @@ pub fn spec(name: &str, parallelism: Parallelism) -> BackendSpec {
     }
 }
 
-pub fn answer(request: &ModelRequest, backend: &str, latency: Duration) -> ModelAnswer {
+pub(crate) fn answer(request: &ModelRequest, backend: &str, latency: Duration) -> ModelAnswer {
     ModelAnswer {
         id: request.id,
         text: format!("answer {}", request.id),
@@ -66,7 +66,7 @@ pub fn answer(request: &ModelRequest, backend: &str, latency: Duration) -> Model
     }
 }
 
-pub fn failure(kind: ModelErrorKind, status: u16, retry_after: Option<f64>) -> ModelError {
+pub(crate) fn failure(kind: ModelErrorKind, status: u16, retry_after: Option<f64>) -> ModelError {
     let mut error = ModelError::new(kind, format!("the provider said {status}"), "", "provider");
     error.status = Some(status);
     error.retry_after = retry_after.map(Duration::from_secs_f64);
@@ -75,48 +75,54 @@ pub fn failure(kind: ModelErrorKind, status: u16, retry_after: Option<f64>) -> M
 
 /// What a provider saw.
 #[derive(Debug, Default)]
-pub struct Seen {
-    pub asked: AtomicUsize,
-    pub refused: AtomicUsize,
-    pub in_flight: AtomicUsize,
-    pub most_in_flight: AtomicUsize,
+pub(crate) struct Seen {
+    pub(crate) asked: AtomicUsize,
+    pub(crate) refused: AtomicUsize,
+    pub(crate) in_flight: AtomicUsize,
+    pub(crate) most_in_flight: AtomicUsize,
 }
 
 impl Seen {
-    pub fn refused(&self) -> usize {
+    pub(crate) fn refused(&self) -> usize {
         self.refused.load(Ordering::SeqCst)
     }
 
-    pub fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
 
 /// How a provider limits.
 #[derive(Debug, Clone, Copy)]
-pub enum Limit {
+pub(crate) enum Limit {
     None,
     /// A token bucket.
-    Rate { per_second: f64, bucket: f64 },
+    Rate {
+        per_second: f64,
+        bucket: f64,
+    },
     /// So many units in each window of the clock.
-    Window { most: f64, seconds: f64 },
+    Window {
+        most: f64,
+        seconds: f64,
+    },
     /// So many in flight.
     InFlight(usize),
 }
 
 /// A provider with a limit, a latency with a relative spread, and whole seconds of `Retry-After`.
 #[derive(Debug, Clone, Copy)]
-pub struct Provider {
-    pub limit: Limit,
-    pub latency: Duration,
-    pub spread: f64,
-    pub refusal_latency: Duration,
-    pub retry_after: bool,
+pub(crate) struct Provider {
+    pub(crate) limit: Limit,
+    pub(crate) latency: Duration,
+    pub(crate) spread: f64,
+    pub(crate) refusal_latency: Duration,
+    pub(crate) retry_after: bool,
     /// Units of the limit that a request takes.
-    pub units: f64,
+    pub(crate) units: f64,
 }
 
-pub fn provider(limit: Limit) -> Provider {
+pub(crate) fn provider(limit: Limit) -> Provider {
     Provider {
         limit,
         latency: Duration::from_millis(500),
@@ -128,13 +134,13 @@ pub fn provider(limit: Limit) -> Provider {
 }
 
 struct Level {
-    level: f64,
+    left: f64,
     at: Instant,
     window: u64,
 }
 
 impl Provider {
-    pub fn service(self, name: &'static str) -> (impl sheaf_llm::ModelBackend, Arc<Seen>) {
+    pub(crate) fn service(self, name: &'static str) -> (impl sheaf_llm::ModelBackend, Arc<Seen>) {
         let seen = Arc::new(Seen::default());
         let begin = Instant::now();
         let full = match self.limit {
@@ -142,7 +148,7 @@ impl Provider {
             Limit::Window { most, .. } => most,
             _ => 0.0,
         };
-        let level = Arc::new(Mutex::new(Level { level: full, at: begin, window: 0 }));
+        let level = Arc::new(Mutex::new(Level { left: full, at: begin, window: 0 }));
         let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(7)));
         let service = service_fn({
             let seen = seen.clone();
@@ -181,7 +187,7 @@ impl Provider {
                 (seen.in_flight.load(Ordering::SeqCst) >= most).then_some(Duration::from_secs(1))
             }
             Limit::Rate { per_second, bucket } => {
-                state.level = (state.level + (now - state.at).as_secs_f64() * per_second).min(bucket);
+                state.left = (state.left + (now - state.at).as_secs_f64() * per_second).min(bucket);
                 state.at = now;
                 self.take(state, |lacking| lacking / per_second)
             }
@@ -190,7 +196,7 @@ impl Provider {
                 let window = (elapsed / seconds) as u64;
                 if window != state.window {
                     state.window = window;
-                    state.level = most;
+                    state.left = most;
                 }
                 self.take(state, |_| (window + 1) as f64 * seconds - elapsed)
             }
@@ -198,11 +204,11 @@ impl Provider {
     }
 
     fn take(&self, state: &mut Level, wait: impl Fn(f64) -> f64) -> Option<Duration> {
-        if state.level + 1e-9 >= self.units {
-            state.level -= self.units;
+        if state.left + 1e-9 >= self.units {
+            state.left -= self.units;
             None
         } else {
-            Some(Duration::from_secs_f64(wait(self.units - state.level)))
+            Some(Duration::from_secs_f64(wait(self.units - state.left)))
         }
     }
 }

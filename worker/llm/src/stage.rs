@@ -1,0 +1,200 @@
+//! A recipe's stage: its prompt, its schema, and what becomes of the answer.
+
+mod merge;
+mod overview;
+mod split;
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+pub use self::overview::{AssessError, Assessed, Subject, assess};
+use crate::{
+    request::{AnswerSchema, Message, Role},
+    schema::{AnswerCheck, SchemaError},
+    tokens,
+};
+
+/// A stage, ready to be asked.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its name: for statistics and cache keys.
+    pub name: Arc<str>,
+    /// Raised whenever the prompt or the schema changes: a part of cache keys.
+    pub version: u32,
+    /// Most tokens of an answer.
+    pub most_output_tokens: u32,
+    check: AnswerCheck,
+    system: String,
+    user: String,
+}
+
+/// The file of a stage.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    version: u32,
+    most_output_tokens: u32,
+    system: String,
+    user: String,
+    schema: String,
+}
+
+/// Why the file of a stage cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// Not TOML of the documented shape.
+    #[error("the recipe cannot be read: {0}")]
+    Read(#[from] toml::de::Error),
+    /// The schema is not JSON.
+    #[error("the recipe's schema is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The schema is not a JSON schema.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The prompt has no place for the document.
+    #[error("the recipe's `user` has no `{{document}}`, or no `{{delimiter}}` around it")]
+    NoDocument,
+    /// The name cannot be a schema's name.
+    #[error(
+        "the recipe's name `{0}` has other characters than letters, digits, `_` and `-`, or more than 64"
+    )]
+    Name(String),
+}
+
+const OVERVIEW: &str = include_str!("recipes/overview.toml");
+
+impl Stage {
+    /// The built-in recipe's stage over one document.
+    pub fn overview() -> Result<Self, StageError> {
+        Self::parse(OVERVIEW)
+    }
+
+    /// A stage from TOML: `name`, `version`, `most_output_tokens`, `system`, `user` and `schema` (JSON in a string).
+    pub fn parse(toml: &str) -> Result<Self, StageError> {
+        let File { name, version, most_output_tokens, system, user, schema } = toml::from_str(toml)?;
+        let is_name =
+            |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        if name.is_empty() || name.len() > 64 || !is_name(&name) {
+            return Err(StageError::Name(name));
+        }
+        if !user.contains("{document}") || !user.contains("{delimiter}") {
+            return Err(StageError::NoDocument);
+        }
+        let schema = AnswerSchema { name: name.clone(), schema: serde_json::from_str(&schema)? };
+        let check = AnswerCheck::new(schema)?;
+        Ok(Self { name: name.into(), version, most_output_tokens, check, system, user })
+    }
+
+    /// The check of its answers.
+    pub fn check(&self) -> &AnswerCheck {
+        &self.check
+    }
+
+    /// The conversation over a document, or one of its parts.
+    pub fn messages(&self, title: Option<&str>, part: Option<(usize, usize)>, text: &str) -> Arc<[Message]> {
+        let delimiter = delimiter(text, title.unwrap_or_default());
+        // A title is the document's too: on one line, without anything that looks like a tag.
+        let title = title.map_or(String::new(), |title| {
+            let line: String =
+                title.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+            format!("Title, as data: {}\n", line.replace(['<', '>'], " ").trim())
+        });
+        let part = part.map_or(String::new(), |(part, of)| {
+            format!("This is part {part} of {of} of a long document; analyse this part.\n")
+        });
+        let fill = |template: &str| {
+            let values =
+                [("{delimiter}", &*delimiter), ("{title}", &title), ("{part}", &part), ("{document}", text)];
+            filled(template, &values)
+        };
+        Arc::from([
+            Message { role: Role::System, text: fill(&self.system) },
+            Message { role: Role::User, text: fill(&self.user) },
+        ])
+    }
+
+    /// Tokens of a request's input that are not the document.
+    fn overhead(&self) -> u64 {
+        let messages = self.messages(Some(&"m".repeat(120)), Some((10, 10)), "");
+        let prompt: u64 = messages.iter().map(|message| tokens::estimate(&message.text) + 8).sum();
+        prompt + tokens::estimate(&self.check.schema().schema.to_string())
+    }
+}
+
+/// A template with its placeholders filled, in one pass: nothing that is filled in is taken for a placeholder.
+fn filled(template: &str, values: &[(&str, &str)]) -> String {
+    let mut filled =
+        String::with_capacity(template.len() + values.iter().map(|(_, value)| value.len()).sum::<usize>());
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        filled.push_str(before);
+        if let Some((name, value)) = values.iter().find(|(name, _)| from.starts_with(name)) {
+            filled.push_str(value);
+            rest = from.get(name.len()..).unwrap_or_default();
+        } else {
+            filled.push('{');
+            rest = from.get(1..).unwrap_or_default();
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// A tag that does not stand in the document, so that nothing in the document can close it. Made of its content, so
+/// that the same document gives the same prompt.
+fn delimiter(text: &str, title: &str) -> String {
+    let mut seed = xxhash_rust::xxh3::xxh3_64(title.as_bytes());
+    loop {
+        let delimiter =
+            format!("document-{:016x}", xxhash_rust::xxh3::xxh3_64_with_seed(text.as_bytes(), seed));
+        if !text.contains(&delimiter) && !title.contains(&delimiter) {
+            return delimiter;
+        }
+        seed = seed.wrapping_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_built_in_stage_is_usable() {
+        let stage = Stage::overview().unwrap();
+        assert_eq!(&*stage.name, "overview");
+        assert!((300..1_500).contains(&stage.overhead()), "{}", stage.overhead());
+        let messages = stage.messages(Some("A <b>title</b>\n{document}"), None, "The text with {title}.");
+        let user = &messages[1].text;
+        assert!(user.contains("Title, as data: A  b title /b  {document}\n<document-"), "{user}");
+        assert!(user.contains(">\nThe text with {title}.\n</document-"), "{user}");
+        assert!(!messages[0].text.contains("{delimiter}") && !user.contains("{delimiter}"));
+        assert_eq!(
+            messages,
+            stage.messages(Some("A <b>title</b>\n{document}"), None, "The text with {title}.")
+        );
+    }
+
+    #[test]
+    fn what_a_file_lacks_is_said() {
+        let without = OVERVIEW.replace("{document}\n", "");
+        assert!(matches!(Stage::parse(&without), Err(StageError::NoDocument)));
+        let named = OVERVIEW.replace("name = \"overview\"", "name = \"over view\"");
+        assert!(matches!(Stage::parse(&named), Err(StageError::Name(_))));
+        assert!(matches!(Stage::parse("name = 1"), Err(StageError::Read(_))));
+        let broken = OVERVIEW.replace("\"minimum\": 0,", "\"minimum\": \"0\",");
+        assert!(matches!(Stage::parse(&broken), Err(StageError::Schema(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn a_document_never_closes_its_own_tag(text in ".{0,200}", title in ".{0,40}") {
+            let tag = delimiter(&text, &title);
+            prop_assert!(!text.contains(&tag) && !title.contains(&tag));
+        }
+    }
+}

@@ -196,9 +196,8 @@ impl Origin {
         match (&self.credential, self.provider.key_variable()) {
             (Some(credential), _) => format!("Check the key in {}.", credential.variable),
             (None, Some(variable)) => format!("Set the key in LLM_API_KEY or {variable}."),
-            (None, None) if self.provider == Provider::LlamaCpp => {
-                "Set the key that the server was started with, in the address's …_AUTH variable (`Bearer …`)."
-                    .to_owned()
+            (None, None) if self.place.starts_with("LLAMA_CPP_URL") => {
+                format!("Set the key that the server was started with: {}_AUTH=\"Bearer …\".", self.place)
             }
             (None, None) => "Set the key that the server asks for in LLM_API_KEY.".to_owned(),
         }

@@ -39,7 +39,7 @@ const MOST_SHARDS: usize = 10;
 /// Self-hosted servers drop idle connections after five seconds (llama.cpp, vLLM): they are left before that, as a
 /// request on a dying connection is lost.
 const IDLE_SELF_HOSTED: Duration = Duration::from_secs(4);
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Connections to one backend, with the headers that each request carries. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@ mod file;
 mod pool;
 mod provider;
 mod resolve;
+mod table;
 mod variables;
 
 #[cfg(test)]

@@ -215,7 +215,8 @@ fn what_is_stronger_wins() {
 
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
-    let cases: [(&[(&str, &str)], &str, &str); 9] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: [Case<'_>; 9] = [
         (&[("LLM_PROVIDER", "openia")], "", "LLM_PROVIDER: "),
         (&[("LLM_PROVIDER", "openai"), ("LLM_MODEL", "m")], "", "LLM_PROVIDER: provider openai needs a key"),
         (

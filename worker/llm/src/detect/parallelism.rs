@@ -149,8 +149,8 @@ fn of_family(model: &str) -> Parallelism {
 mod tests {
     use super::*;
 
-    fn numbers(evidence: Evidence) -> (u32, Option<u32>) {
-        let chosen = choose(&evidence);
+    fn numbers(evidence: &Evidence) -> (u32, Option<u32>) {
+        let chosen = choose(evidence);
         assert!(!chosen.reason.is_empty());
         (chosen.start, chosen.most)
     }
@@ -161,23 +161,23 @@ mod tests {
         let evidence = Evidence { said, slots: Some(4), ..Evidence::default() };
         let reason = choose(&evidence).reason;
         assert_eq!(reason, "--max-parallel says so; the server has 4 slots, and the rest waits there");
-        assert_eq!(numbers(evidence), (8, Some(8)));
+        assert_eq!(numbers(&evidence), (8, Some(8)));
     }
 
     #[test]
     fn the_server_wins_over_the_table() {
         let model = "gpt-4o".to_owned();
         assert_eq!(
-            numbers(Evidence { slots: Some(4), model: model.clone(), ..Evidence::default() }),
+            numbers(&Evidence { slots: Some(4), model: model.clone(), ..Evidence::default() }),
             (4, Some(4))
         );
-        assert_eq!(numbers(Evidence { model, ..Evidence::default() }), (50, None));
-        assert_eq!(numbers(Evidence::default()), (10, None));
+        assert_eq!(numbers(&Evidence { model, ..Evidence::default() }), (50, None));
+        assert_eq!(numbers(&Evidence::default()), (10, None));
     }
 
     #[test]
     fn engines() {
-        let of = |engine| numbers(Evidence { engine: Some(engine), ..Evidence::default() });
+        let of = |engine| numbers(&Evidence { engine: Some(engine), ..Evidence::default() });
         assert_eq!(of(Engine::LlamaCpp), (4, None));
         assert_eq!(of(Engine::Vllm(Some(Load { running: 5, waiting: 2 }))), (4, None));
         assert_eq!(of(Engine::Vllm(Some(Load::default()))), (32, None));

@@ -1,5 +1,7 @@
 //! A server of HTTP that answers by script, byte for byte, so that it can also break the rules.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},

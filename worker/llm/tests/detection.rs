@@ -88,10 +88,15 @@ async fn llama_cpp_with_a_wrong_key() {
         ("/v1/models", 200, models),
     ])
     .await;
-    let found = detected(&config(&server, Provider::LlamaCpp), None).await;
+    let mut config = config(&server, Provider::LlamaCpp);
+    config.place = "LLAMA_CPP_URL_1".to_owned();
+    let found = detected(&config, None).await;
     let problem = found.stopper().unwrap();
     assert_eq!(problem.kind, ModelErrorKind::Unauthorized);
-    assert!(problem.what.contains("Invalid API Key") && problem.hint.contains("_AUTH"), "{problem}");
+    assert!(
+        problem.what.contains("Invalid API Key") && problem.hint.contains("LLAMA_CPP_URL_1_AUTH"),
+        "{problem}"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! All backends, as configured.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{BackendConfig, BackendRole};
@@ -53,6 +55,13 @@ impl PoolConfig {
     /// The backend for embeddings.
     pub fn embedding(&self) -> Option<&BackendConfig> {
         self.backends.iter().find(|backend| backend.role == BackendRole::Embedding)
+    }
+
+    /// Name of the quota that a backend spends from: that of the first backend with the same server and key. Backends
+    /// with the same name share one limiter.
+    pub fn quota_of(&self, backend: &BackendConfig) -> Arc<str> {
+        let first = self.backends.iter().find(|one| one.shares_quota_with(backend)).unwrap_or(backend);
+        Arc::clone(&first.name)
     }
 
     /// Which way it runs, in one sentence for the log: a single backend, or a pool with its addresses.

@@ -276,4 +276,6 @@ fn a_quota_belongs_to_a_key() {
     let [first, second, third] = pool.backends.as_slice() else { panic!("three") };
     assert!(!first.shares_quota_with(second));
     assert!(first.shares_quota_with(third));
+    assert_eq!(&*pool.quota_of(third), "llamacpp");
+    assert_eq!(&*pool.quota_of(second), "llamacpp-1");
 }

@@ -1,7 +1,7 @@
 //! The figures of `limits.rs` and `pool.rs` by a real clock. They take seconds, and a busy machine spoils them, so they
 //! run only when asked for: `cargo test -p sheaf-llm --release --test clock -- --ignored --nocapture`.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and shows its figures")]
 
 mod provider;
 

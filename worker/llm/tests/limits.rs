@@ -1,6 +1,6 @@
 //! Limits that were told and limits that were not, against providers in virtual time.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and shows its figures")]
 
 mod provider;
 

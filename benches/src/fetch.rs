@@ -33,23 +33,24 @@ const AT_ONCE: usize = 32;
 const DELAY: Duration = Duration::from_millis(100);
 
 /// Measures on a runtime of its own.
-pub(crate) fn measure(rounds: usize, write: bool) -> Result<(), AnyError> {
-    tokio::runtime::Runtime::new()?.block_on(both_cases(rounds, write))
+pub(crate) fn measure(rounds: usize) -> Result<(), AnyError> {
+    tokio::runtime::Runtime::new()?.block_on(all_cases(rounds))
 }
 
-async fn both_cases(rounds: usize, write: bool) -> Result<(), AnyError> {
+async fn all_cases(rounds: usize) -> Result<(), AnyError> {
     let folder = tempfile::tempdir()?;
-    let written = write.then(|| folder.path().join("out"));
-    if let Some(out) = &written {
-        fs::create_dir(out)?;
-    }
+    let out = folder.path().join("out");
+    fs::create_dir(&out)?;
 
     match Nginx::start(folder.path(), PAGES) {
         Ok(nginx) => {
             println!(
                 "{PAGES} pages of about {PAGE_BYTES} bytes from nginx, {AT_ONCE} at once, {rounds} rounds"
             );
-            compare(&nginx.urls, rounds, written.as_deref()).await?;
+            println!("\nBodies written to files:");
+            compare(&nginx.urls, rounds, Some(&out)).await?;
+            println!("\nBodies thrown away:");
+            compare(&nginx.urls, rounds, None).await?;
         }
         Err(error) => println!("nginx does not start here ({error}); the case without delay is left out"),
     }
@@ -138,16 +139,27 @@ async fn through_the_pool(urls: &[Url], written: Option<&Path>) -> Result<Run, A
     });
     let out = written.map(Path::to_path_buf);
     let taking = tokio::spawn(async move {
-        let mut bytes = 0;
+        let (mut bytes, mut writing) = (0, JoinSet::new());
         while let Some(outcome) = output.next().await {
             match outcome {
                 Outcome::Fetched(at, page) => {
                     bytes += page.body.len();
-                    write(out.as_deref(), at, &page.body)?;
+                    if let Some(out) = out.clone() {
+                        // As many write at once as in the bare loop.
+                        if writing.len() == AT_ONCE
+                            && let Some(written) = writing.join_next().await
+                        {
+                            written??;
+                        }
+                        writing.spawn(async move { write(Some(&out), at, &page.body) });
+                    }
                 }
                 Outcome::Failed(_, failure) => return Err(failure.into()),
                 Outcome::HandedBack(_) => return Err("a page was handed back".into()),
             }
+        }
+        while let Some(written) = writing.join_next().await {
+            written??;
         }
         Ok::<_, AnyError>(bytes)
     });

@@ -45,9 +45,6 @@ enum Scenario {
         /// Rounds, at least 5
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(5..))]
         rounds: u64,
-        /// Both sides write every body to a file
-        #[arg(long)]
-        write: bool,
     },
     /// Peak memory of a whole run over a local nginx as the set grows
     Memory {
@@ -60,7 +57,7 @@ enum Scenario {
 fn main() -> ExitCode {
     let measured = match Arguments::parse().scenario {
         Scenario::Modes { set, rounds } => modes::measure(set.as_deref(), rounds as usize),
-        Scenario::Fetch { rounds, write } => fetch::measure(rounds as usize, write),
+        Scenario::Fetch { rounds } => fetch::measure(rounds as usize),
         Scenario::Memory { pages } => memory::measure(&pages),
     };
     match measured {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`program`] | the coordinator as a real process in a folder of its own |
 //! | [`documents`] | generated sets of documents |
+//! | [`provider`] | a provider of models that does as a script says |
 //! | [`site`] | a web site that behaves |
 //! | [`names`] | names of hosts that a test scripts |
 //! | [`tree`] | a program and its children, and how much memory they have together |
@@ -20,6 +21,7 @@
 pub mod documents;
 pub mod names;
 pub mod program;
+pub mod provider;
 pub mod site;
 pub mod tree;
 pub mod web;

@@ -69,6 +69,11 @@ impl Provider {
         self.state.ledger.seen()
     }
 
+    /// Requests that are admitted and not yet answered.
+    pub fn in_flight(&self) -> usize {
+        self.state.ledger.entries().in_flight
+    }
+
     /// From now on it does something else. Counts and the state of limits stay.
     pub fn change(&self, script: Script) {
         *self.state.script.lock().expect("a script") = Arc::new(script);

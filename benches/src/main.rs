@@ -4,16 +4,19 @@
 //! | --- | --- |
 //! | `modes` | the four parallelism modes on CPU-bound pages, beside `sync` and the number of cores |
 //! | `fetch` | the fetch pool beside a bare client loop, and beside what arithmetic allows |
+//! | `llm` | the client of models beside a bare client loop, beside limits, and over backends of different speeds |
 //! | `memory` | peak memory of a whole run as the set grows |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people")]
 
 mod fetch;
 mod figures;
+mod llm;
 mod memory;
 mod modes;
 mod nginx;
 mod program;
+mod provider;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
@@ -46,6 +49,24 @@ enum Scenario {
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(5..))]
         rounds: u64,
     },
+    /// The client of models, over a provider in a process of its own
+    Llm {
+        /// What to measure
+        #[arg(default_values_t = llm::Part::ALL)]
+        parts: Vec<llm::Part>,
+        /// Rounds of the makespans, at least 5
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(5..))]
+        rounds: u64,
+        /// Rounds of limits and of backends; each takes about five minutes
+        #[arg(long, default_value_t = 1)]
+        limit_rounds: u64,
+    },
+    /// A provider of models, until its input ends
+    #[command(hide = true)]
+    Provider(provider::Settings),
+    /// One whole process that asks
+    #[command(hide = true)]
+    Ask(llm::Ask),
     /// Peak memory of a whole run over a local nginx as the set grows
     Memory {
         /// Sizes of the set, in pages
@@ -58,6 +79,11 @@ fn main() -> ExitCode {
     let measured = match Arguments::parse().scenario {
         Scenario::Modes { set, rounds } => modes::measure(set.as_deref(), rounds as usize),
         Scenario::Fetch { rounds } => fetch::measure(rounds as usize),
+        Scenario::Llm { parts, rounds, limit_rounds } => {
+            llm::measure(&parts, rounds as usize, limit_rounds as usize)
+        }
+        Scenario::Provider(settings) => provider::serve(settings),
+        Scenario::Ask(ask) => ask.run(),
         Scenario::Memory { pages } => memory::measure(&pages),
     };
     match measured {

@@ -107,6 +107,10 @@ kinds! {
     ParserCrash = "parser_crash",
     /// The parser's answer was larger than the cap.
     OutputTooLarge = "output_too_large",
+    /// No model gave an answer that can be used; the rules' analysis stands.
+    Model = "model",
+    /// The budget had no room for the document; it is `incomplete`, and done when the ceiling is raised.
+    Budget = "budget",
     /// The document killed the worker that held it too often.
     Poison = "poison",
     /// Something inside Sheaf failed.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     analysis::{Analysis, Fingerprint},
     document::ContentType,
-    fault::Fault,
+    fault::{Fault, FaultKind},
     id::{DocumentId, WorkerId},
     job::Job,
 };
@@ -23,10 +23,13 @@ pub struct Record {
     pub attempts: u32,
     /// Facts of the document; `None` when it could not be parsed.
     pub document: Option<Facts>,
-    /// What was found; `None` unless the status is `ok`.
+    /// What was found. Without an answer of a model that was to decide, what the rules found.
     pub analysis: Option<Analysis>,
     /// Who decided; `None` when nobody did.
     pub decided_by: Option<DecidedBy>,
+    /// The model that decided, as its provider names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// Whether the answer came from a cache or from an identical document.
     pub cache: CacheUse,
     /// What a model used for it.
@@ -228,6 +231,41 @@ impl Outcome {
     }
 }
 
+/// What a model did for a document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Review {
+    /// Its analysis and its name, or why there is none.
+    pub verdict: Result<(Analysis, String), Fault>,
+    /// What it used, whether or not its answer could be used.
+    pub usage: Usage,
+    /// Milliseconds from asking to the verdict, waits for limits included.
+    pub milliseconds: f64,
+}
+
+impl Outcome {
+    /// The same after a model was asked. Without a verdict the rules' analysis stands, and the document is `failed`, or
+    /// `incomplete` for lack of budget.
+    #[must_use]
+    pub fn reviewed(mut self, review: Review) -> Self {
+        let record = &mut self.record;
+        record.usage = review.usage;
+        record.timings_ms.llm = rounded(review.milliseconds);
+        match review.verdict {
+            Ok((analysis, model)) => {
+                record.analysis = Some(analysis);
+                record.decided_by = Some(DecidedBy::Llm);
+                record.model = Some(model);
+            }
+            Err(fault) => {
+                record.status =
+                    if fault.kind == FaultKind::Budget { Status::Incomplete } else { Status::Failed };
+                record.error = Some(fault);
+            }
+        }
+        self
+    }
+}
+
 /// Three decimals: what is measured does not carry more.
 fn rounded(milliseconds: f64) -> f64 {
     (milliseconds * 1e3).round() / 1e3
@@ -245,6 +283,7 @@ impl Record {
             document: None,
             analysis: None,
             decided_by: None,
+            model: None,
             cache: CacheUse::default(),
             usage: Usage::default(),
             timings_ms: Timings::default(),

@@ -12,12 +12,14 @@
 //! | [`finish`] | reports over the finished folder |
 //! | [`progress`] | how a run is going |
 //! | [`status`] | the same over HTTP |
+//! | [`models`] | which models may be asked, and the client that asks them |
 
 pub mod cli;
 mod contents;
 mod downloads;
 pub mod finish;
 pub mod folder;
+pub mod models;
 pub mod progress;
 mod recorder;
 pub mod run;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use sheaf_common::record::{Outcome, Record, Status};
+use sheaf_common::record::{Outcome, Record, Status, Usage};
 use sheaf_fetch::is_same_site;
 use tokio::sync::{Semaphore, mpsc};
 use url::Url;
@@ -137,6 +137,8 @@ impl Recorder {
         record.source.clone_from(&copy.accepted.candidate.source);
         record.attempts = copy.attempts;
         record.timings_ms = copy.timings;
+        // The first paid for both.
+        record.usage = Usage::default();
         if record.status == Status::Ok {
             record.cache = exact_copy_of(first.cache.of.clone().unwrap_or_else(|| first.id.clone()));
         }

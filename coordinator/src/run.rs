@@ -11,18 +11,18 @@
 //! record. In between the document is *in flight* and holds a permit of the admission. Whoever acquires every permit
 //! knows that nothing is in flight: so ends a level of a crawl, and so ends the run.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashSet, future, path::PathBuf, sync::Arc, time::Duration};
 
 use sheaf_common::{
     fault::{Fault, FaultKind},
     id::WorkerId,
     job::AnalysisOptions,
     queue::{JobQueue, MemoryQueue, QueueLimits},
-    record::{Outcome, Record},
+    record::{Outcome, Record, Status},
     shutdown::Shutdown,
 };
 use sheaf_fetch::{FetchLimits, HttpFetcher, Lookup, SetupError};
-use sheaf_worker::{Engine, EngineLimits, Mode, Worker, child::ChildCommand, heartbeat::Heartbeat};
+use sheaf_worker::{Engine, EngineLimits, Mode, Reviewer, Worker, child::ChildCommand, heartbeat::Heartbeat};
 use tokio::{
     sync::{Semaphore, mpsc},
     time::Instant,
@@ -58,6 +58,8 @@ pub struct Plan {
     pub max_workers: usize,
     /// Caps on the analysis of a document, and how many are analysed at once.
     pub engine: EngineLimits,
+    /// Asks a model where the rules are unsure; `None`: the rules decide every document.
+    pub reviewer: Option<Arc<Reviewer>>,
     /// Caps on downloads.
     pub fetch: FetchLimits,
     /// From names to addresses.
@@ -82,6 +84,9 @@ pub enum RunError {
     /// The system refused a thread.
     #[error("the heartbeat thread could not be started: {0}; check the limit on processes (ulimit -u)")]
     Heartbeat(std::io::Error),
+    /// No model can be asked any more before a person has mended something.
+    #[error("{0} — what is done is kept, the same command carries on")]
+    Model(String),
     /// A task of the run ended by a defect.
     #[error("a part of the run ended by a defect ({0}); what is done is kept, the same command carries on")]
     Defect(#[from] tokio::task::JoinError),
@@ -115,6 +120,10 @@ pub async fn run(
     let contents = Arc::new(Contents::default());
     let mut done = HashSet::new();
     let results = ResultsFile::open(folder, |recorded, record| {
+        // What the budget had no room for is done again; the later record counts.
+        if record.status == Status::Incomplete {
+            return;
+        }
         tally.recorded_earlier(record.status);
         done.extend(record.id.number());
         if let Some(content) = ContentKey::of_record(&record) {
@@ -150,6 +159,7 @@ pub async fn run(
         queue: queue.clone(),
         engine: Arc::new(Engine::new(plan.mode, plan.engine, child_command(plan.program))),
         options: plan.options,
+        reviewer: plan.reviewer.clone(),
         heartbeat: Heartbeat::start(queue.clone(), limits.lease / 3, ended.clone())
             .map_err(RunError::Heartbeat)?,
     };
@@ -198,6 +208,11 @@ pub async fn run(
                 Ok(_) => RunError::EndedEarly("recorder"),
             }));
         }
+        stopped = halted(plan.reviewer.as_deref()) => {
+            ended.cancel();
+            worker_shutdown.stop();
+            return Err(RunError::Model(stopped));
+        }
         failed = &mut working => {
             ended.cancel();
             return Err(failed.map_or_else(RunError::from, |()| RunError::EndedEarly("worker")));
@@ -208,6 +223,13 @@ pub async fn run(
     working.await?;
     let results = recording.await??;
     if shutdown.is_draining() { Ok(Ended::Interrupted) } else { Ok(Ended::Complete { accepted, results }) }
+}
+
+/// Waits until no model can be asked any more before a person has mended something; says what.
+async fn halted(reviewer: Option<&Reviewer>) -> String {
+    let Some(reviewer) = reviewer else { return future::pending().await };
+    reviewer.halted().cancelled().await;
+    reviewer.stopped().map_or_else(String::new, |error| format!("{error}; {}", error.hint))
 }
 
 fn child_command(program: PathBuf) -> ChildCommand {

@@ -138,7 +138,7 @@ fn the_picture_is_true() {
 #[test]
 fn no_channel_is_without_bounds() {
     for (path, text) in sources() {
-        let free = path != "tests/tests/house.rs" && text.contains("unbounded_channel");
+        let free = !path.contains("tests/") && text.contains("unbounded_channel");
         assert!(!free, "{path} has a channel without a capacity");
     }
 }

@@ -16,6 +16,8 @@ use sheaf_common::{
     record::Finding,
 };
 
+use tokio::sync::Semaphore;
+
 use crate::{
     analyst,
     child::{ChildCommand, ChildPool},
@@ -89,6 +91,8 @@ pub struct Engine {
     mode: Mode,
     limits: EngineLimits,
     children: ChildPool,
+    /// Documents under analysis; those that wait for a model are not.
+    busy: Semaphore,
     /// Threads that ran out of time and cannot be killed.
     abandoned: AtomicUsize,
 }
@@ -103,7 +107,13 @@ enum Place {
 impl Engine {
     /// An engine whose child processes are started with `command`.
     pub fn new(mode: Mode, limits: EngineLimits, command: ChildCommand) -> Self {
-        Self { mode, limits, children: ChildPool::new(command, limits), abandoned: AtomicUsize::new(0) }
+        Self {
+            mode,
+            limits,
+            children: ChildPool::new(command, limits),
+            busy: Semaphore::new(if mode == Mode::Sync { 1 } else { limits.slots.max(1) }),
+            abandoned: AtomicUsize::new(0),
+        }
     }
 
     /// Documents analysed at once.
@@ -111,8 +121,14 @@ impl Engine {
         if self.mode == Mode::Sync { 1 } else { self.limits.slots.max(1) }
     }
 
-    /// Analyses one job within the caps.
+    /// The mode.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Analyses one job within the caps, when a slot is free.
     pub async fn analyse(&self, job: &Job, options: AnalysisOptions) -> Result<Finding, Fault> {
+        let _busy = self.busy.acquire().await;
         match self.place(job, options) {
             Place::Child => self.children.analyse(job, options).await,
             Place::Thread => self.on_a_thread(job, options).await,

@@ -2,16 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use sheaf_common::{
     id::WorkerId,
-    job::AnalysisOptions,
+    job::{AnalysisOptions, Job},
     queue::{Commit, JobQueue, Leased, QueueError, Release},
     record::Outcome,
     shutdown::Shutdown,
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use crate::{Engine, heartbeat::Heartbeat};
+use crate::{Engine, Mode, Reviewer, heartbeat::Heartbeat};
 
 /// How long one lease call waits for work; also how fast an idle worker sees that it should drain.
 const LEASE_WAIT: Duration = Duration::from_millis(500);
@@ -29,6 +30,8 @@ pub struct Worker<Q> {
     pub engine: Arc<Engine>,
     /// Equal for every document of the run.
     pub options: AnalysisOptions,
+    /// Asks a model where the rules are unsure; `None`: the rules decide every document.
+    pub reviewer: Option<Arc<Reviewer>>,
     /// Keeps the leases.
     pub heartbeat: Heartbeat,
 }
@@ -37,7 +40,10 @@ impl<Q: JobQueue> Worker<Q> {
     /// Works until asked to drain, then finishes what is in flight; when asked to stop, hands it back.
     pub async fn run(self, shutdown: Shutdown) {
         let worker = Arc::new(self);
-        let slots = Arc::new(Semaphore::new(worker.engine.slots()));
+        // Beside those under analysis, documents wait for their model; in order, one after the other, when the mode is.
+        let reviewed = worker.reviewer.as_ref().filter(|_| worker.engine.mode() != Mode::Sync);
+        let slots = worker.engine.slots() + reviewed.map_or(0, |reviewer| reviewer.at_once());
+        let slots = Arc::new(Semaphore::new(slots));
         let mut tasks = JoinSet::new();
         while !shutdown.is_draining() {
             while tasks.try_join_next().is_some() {}
@@ -77,25 +83,50 @@ impl<Q: JobQueue> Worker<Q> {
     async fn attend(&self, leased: Leased, shutdown: &Shutdown) {
         let lease = self.heartbeat.hold(leased.token);
         let Leased { job, token, waited } = leased;
-        let result = tokio::select! {
-            result = self.engine.analyse(&job, self.options) => result,
+        let source = job.source.clone();
+        let outcome = tokio::select! {
+            outcome = self.work(job, waited) => outcome,
             () = lease.lost() => {
-                tracing::warn!(source = job.source, "the lease was lost, the work is dropped");
+                tracing::warn!(source, "the lease was lost, the work is dropped");
                 return;
             }
-            () = shutdown.stopping().cancelled() => {
-                report(self.queue.release(token, Release::HandBack).await.map(|_| ()));
-                return;
-            }
+            () = shutdown.stopping().cancelled() => None,
         };
-        let outcome = Outcome::of(&job, &self.id, waited.as_secs_f64() * 1e3, result);
+        let Some(outcome) = outcome else {
+            report(self.queue.release(token, Release::HandBack).await.map(|_| ()));
+            return;
+        };
         match self.queue.commit(token, outcome).await {
             Ok(Commit::Committed) => {}
             Ok(Commit::LeaseLost) => {
-                tracing::warn!(source = job.source, "the lease was lost before the commit");
+                tracing::warn!(source, "the lease was lost before the commit");
             }
             Err(error) => report(Err(error)),
         }
+    }
+
+    /// From job to outcome; `None` when the job is to be done later.
+    async fn work(&self, mut job: Job, waited: Duration) -> Option<Outcome> {
+        let text_wanted = self.options.include_text;
+        let options =
+            AnalysisOptions { include_text: text_wanted || self.reviewer.is_some(), ..self.options };
+        let mut result = self.engine.analyse(&job, options).await;
+        // While the document waits for a model, only its text is needed.
+        job.body = Bytes::new();
+        let mut review = None;
+        if let (Some(reviewer), Ok(finding)) = (&self.reviewer, &mut result) {
+            if reviewer.wants(finding) {
+                review = Some(reviewer.review(job.sequence, finding).await?);
+            }
+            if !text_wanted {
+                finding.document.text = None;
+            }
+        }
+        let outcome = Outcome::of(&job, &self.id, waited.as_secs_f64() * 1e3, result);
+        Some(match review {
+            Some(review) => outcome.reviewed(review),
+            None => outcome,
+        })
     }
 }
 

@@ -1,10 +1,11 @@
 //! Sheaf's data path, on one screen:
 //!
 //! ```text
-//!  JobQueue ──lease──► intake ──job──► engine ──► parse ──► rules ──finding──► commit ──► JobQueue
-//!              ▲          │               │
-//!              └─extend── heartbeat       ├─ thread: the blocking pool, under a watchdog
-//!                         (own thread)    └─ child:  a process with caps, killed when it breaks one
+//!  JobQueue ──lease──► intake ──job──► engine ──► parse ──► rules ──finding──► reviewer ──► commit ──► JobQueue
+//!              ▲          │               │                                       │
+//!              └─extend── heartbeat       ├─ thread: the blocking pool,           └─ a model, where the rules
+//!                         (own thread)    │          under a watchdog                are unsure
+//!                                         └─ child:  a process with caps, killed when it breaks one
 //! ```
 //!
 //! | module | noun |
@@ -14,14 +15,15 @@
 //! | [`analyst`] | one job to one finding: parse, then rules |
 //! | [`child`] | parsing child processes: both ends of the pipe |
 //! | [`heartbeat`] | extends leases from a thread of its own |
-//! | [`model`] | the `ModelBackend` door |
+//! | [`reviewer`] | asks a model for what the rules are unsure of |
 
 pub mod analyst;
 pub mod child;
 pub mod engine;
 pub mod heartbeat;
 pub mod intake;
-pub mod model;
+pub mod reviewer;
 
 pub use engine::{Engine, EngineLimits, Mode};
 pub use intake::Worker;
+pub use reviewer::{Policy, Reviewer};

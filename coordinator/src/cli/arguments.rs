@@ -4,6 +4,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
 use sheaf_common::{job::Extraction, telemetry::LogFormat};
+use sheaf_llm::config::ModelOptions;
 use sheaf_worker::Mode;
 
 /// Analyse large sets of documents: download, extract, say what is in them.
@@ -25,6 +26,9 @@ pub(super) enum Command {
     /// Analyse a set, show progress, write a report, exit
     #[command(after_help = EXIT_STATUS)]
     Run(Box<RunArguments>),
+    /// Reach every configured model and say what was found and what to mend
+    #[command(after_help = sheaf_llm::config::help())]
+    Doctor(DoctorArguments),
     /// Parse documents for the parent process
     #[command(hide = true)]
     ParseChild {
@@ -109,6 +113,27 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "MIB", default_value_t = 192, value_parser = clap::value_parser!(u64).range(32..=65_536), help_heading = "Limits")]
     pub(super) parse_memory: u64,
 
+    /// A model for what the rules are unsure of, for every document, or not at all [default: auto when a model is
+    /// configured, else never]
+    #[arg(long, value_enum, value_name = "WHEN", hide_default_value = true, help_heading = "Models")]
+    pub(super) llm: Option<LlmArgument>,
+
+    #[command(flatten)]
+    pub(super) models: ModelArguments,
+
+    /// Most US dollars that the run may spend on models, over all its parts. Documents that do not fit are reported
+    /// incomplete, and done when the same command is run with a higher ceiling
+    #[arg(long, value_name = "USD", value_parser = dollars, help_heading = "Models")]
+    pub(super) budget_usd: Option<f64>,
+
+    /// Most tokens, sent and received together, that the run may use
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Models")]
+    pub(super) budget_tokens: Option<u64>,
+
+    /// Prices of models beside or instead of the built-in ones: a TOML file of the same form
+    #[arg(long, value_name = "FILE", help_heading = "Models")]
+    pub(super) prices: Option<PathBuf>,
+
     /// How to show progress on standard error [default: bar on a terminal, plain in a pipe]
     #[arg(
         long,
@@ -131,6 +156,61 @@ pub(super) struct RunArguments {
     /// Form of the log on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", help_heading = "Messages")]
     pub(super) log_format: LogFormatArgument,
+}
+
+/// How models are asked. Which ones is said by the environment or sheaf.toml.
+#[derive(Debug, Args)]
+pub(super) struct ModelArguments {
+    /// One model request at a time
+    #[arg(long, conflicts_with = "max_parallel", help_heading = "Models")]
+    pub(super) no_parallel: bool,
+
+    /// At most this many model requests at once [default: what the backends take]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Models")]
+    pub(super) max_parallel: Option<u32>,
+
+    /// Requests per minute that the key allows [default: learned]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Models")]
+    pub(super) rpm: Option<u64>,
+
+    /// Tokens per minute that the key allows [default: learned]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Models")]
+    pub(super) tpm: Option<u64>,
+}
+
+impl ModelArguments {
+    pub(super) fn options(&self) -> ModelOptions {
+        ModelOptions {
+            no_parallel: self.no_parallel,
+            max_parallel: self.max_parallel,
+            rpm: self.rpm,
+            tpm: self.tpm,
+            ..ModelOptions::default()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    #[command(flatten)]
+    pub(super) models: ModelArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LlmArgument {
+    /// Documents that the rules are unsure of
+    Auto,
+    /// Every document with text
+    Always,
+    /// None
+    Never,
+}
+
+fn dollars(text: &str) -> Result<f64, String> {
+    match text.trim_start_matches('$').parse::<f64>() {
+        Ok(usd) if (0.0..=1e9).contains(&usd) => Ok(usd),
+        _ => Err("this is not an amount in US dollars".to_owned()),
+    }
 }
 
 /// More than this at once is no use on one machine and would run into limits of the system first.

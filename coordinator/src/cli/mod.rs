@@ -1,6 +1,8 @@
 //! The command line of `coordinator`.
 
 mod arguments;
+mod asked;
+mod doctor;
 mod exit;
 mod interrupt;
 mod run;
@@ -37,7 +39,8 @@ fn unparsed(error: &clap::Error) -> Exit {
         }
         message += line.trim_start_matches("error: ");
     }
-    let verb = std::env::args().nth(1).filter(|verb| verb == "run").map_or("", |_| " run");
+    let verb = std::env::args().nth(1).filter(|verb| verb == "run" || verb == "doctor");
+    let verb = verb.map_or(String::new(), |verb| format!(" {verb}"));
     exit::complain_of_usage(&format!("{message}; see coordinator{verb} --help"))
 }
 
@@ -50,6 +53,7 @@ pub fn main_with(lookup: Arc<dyn Lookup>) -> ExitCode {
     };
     match arguments.command {
         Command::Run(arguments) => run::main(&arguments, lookup).into(),
+        Command::Doctor(arguments) => doctor::main(&arguments).into(),
         Command::ParseChild { memory_bytes } => match sheaf_worker::child::serve(memory_bytes) {
             Ok(()) => Exit::Ok.into(),
             Err(error) => exit::complain(&format!("the parsing child cannot serve: {error}")).into(),

@@ -10,18 +10,21 @@ use std::{
 use jiff::Timestamp;
 use sheaf_common::{fault::said, job::AnalysisOptions, shutdown::Shutdown, telemetry};
 use sheaf_fetch::{FetchLimits, Lookup};
+use sheaf_llm::StatisticsSnapshot;
 use sheaf_report::{RunFacts, Setting, Shown, Summary};
-use sheaf_worker::EngineLimits;
+use sheaf_worker::{EngineLimits, Reviewer};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     arguments::{ProgressArgument, RunArguments},
+    asked::Asked,
     exit::{Exit, complain, complain_of_usage, note, say},
     interrupt,
 };
 use crate::{
     finish::finish,
     folder::{Configuration, RunFolder},
+    models,
     progress::{self, Snapshot, Tally, View},
     run::{Ended, Plan, RunError, run},
     source::{Filter, Given, Sources},
@@ -38,6 +41,10 @@ pub(super) fn main(arguments: &RunArguments, lookup: Arc<dyn Lookup>) -> Exit {
         Ok(sources) => sources,
         Err(message) => return complain_of_usage(&message),
     };
+    let models = match Asked::of(arguments) {
+        Ok(models) => models,
+        Err(message) => return complain_of_usage(&message),
+    };
     // Parsers may panic on hostile input; that is caught and becomes the document's error.
     std::panic::set_hook(Box::new(|panic| tracing::debug!(%panic, "a panic was caught")));
     let runtime =
@@ -48,7 +55,7 @@ pub(super) fn main(arguments: &RunArguments, lookup: Arc<dyn Lookup>) -> Exit {
             return complain(&format!("the runtime could not be started: {error}; check ulimit -u and -n"));
         }
     };
-    let exit = runtime.block_on(start(arguments, sources, lookup));
+    let exit = runtime.block_on(start(arguments, sources, models, lookup));
     // A parser that hangs on a thread of the blocking pool must not keep the program.
     runtime.shutdown_background();
     exit
@@ -83,7 +90,12 @@ fn check(path: &Path, source: &Given) -> Result<(), String> {
     }
 }
 
-async fn start(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Lookup>) -> Exit {
+async fn start(
+    arguments: &RunArguments,
+    sources: Sources,
+    models: Option<Asked>,
+    lookup: Arc<dyn Lookup>,
+) -> Exit {
     let listener = match arguments.listen {
         None => None,
         Some(address) => match status::listen(address).await {
@@ -96,9 +108,25 @@ async fn start(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Looku
             }
         },
     };
-    let mut folder = match RunFolder::open(&arguments.out, configuration(arguments), arguments.fresh) {
-        Ok(folder) => folder,
-        Err(error) => return complain(&error.to_string()),
+    // A wrong key or a server that is not there is said before anything is begun.
+    let found = match &models {
+        Some(models) => models.look(view(arguments) != View::None).await,
+        None => Vec::new(),
+    };
+    let mut folder =
+        match RunFolder::open(&arguments.out, configuration(arguments, models.as_ref()), arguments.fresh) {
+            Ok(folder) => folder,
+            Err(error) => return complain(&error.to_string()),
+        };
+    let redacted = models.as_ref().map(Asked::redacted);
+    let reviewer = match models.map(|models| models.reviewer(arguments, &found, &folder)).transpose() {
+        Ok(reviewer) => reviewer.map(Arc::new),
+        Err(message) => {
+            if let Err(error) = folder.discard() {
+                tracing::warn!(%error, "the run that could not begin could not be cleared away");
+            }
+            return complain(&message);
+        }
     };
     let tally = Arc::new(Tally::default());
     let shutdown = Shutdown::new();
@@ -108,7 +136,7 @@ async fn start(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Looku
     if let Some(listener) = listener {
         tokio::spawn(status::serve(listener, tally.clone()));
     }
-    let plan = match plan(arguments, sources, lookup) {
+    let plan = match plan(arguments, sources, reviewer.clone(), lookup) {
         Ok(plan) => plan,
         Err(message) => return complain(&message),
     };
@@ -121,6 +149,9 @@ async fn start(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Looku
     let _shown = showing.await;
 
     folder.state.seconds += begun.elapsed().as_secs_f64();
+    if let Some(reviewer) = &reviewer {
+        folder.state.spent = models::usage(reviewer.client().spent());
+    }
     if let Err(error) = folder.save_state() {
         return complain(&error.to_string());
     }
@@ -137,7 +168,8 @@ async fn start(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Looku
             )
         }
         Ok(Ended::Complete { accepted, results }) => {
-            let facts = facts(arguments, &folder);
+            let statistics = reviewer.as_ref().map(|reviewer| reviewer.client().statistics());
+            let facts = facts(arguments, &folder, redacted, statistics.as_ref());
             let finished = tokio::task::spawn_blocking(move || {
                 finish(&folder, &accepted, results, facts).map(|summary| (folder, summary))
             });
@@ -147,7 +179,9 @@ async fn start(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Looku
                 () = shutdown.stopping().cancelled() => return interrupted(tally.snapshot(), &arguments.out),
             };
             match finished {
-                Ok(Ok((folder, summary))) => conclude(&folder, &summary, tally.snapshot().earlier),
+                Ok(Ok((folder, summary))) => {
+                    conclude(&folder, &summary, tally.snapshot().earlier, statistics.as_ref())
+                }
                 Ok(Err(error)) => complain(&error.to_string()),
                 Err(defect) => complain(&RunError::from(defect).to_string()),
             }
@@ -167,7 +201,12 @@ fn interrupted(snapshot: Snapshot, out: &Path) -> Exit {
     Exit::Interrupted
 }
 
-fn plan(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Lookup>) -> Result<Plan, String> {
+fn plan(
+    arguments: &RunArguments,
+    sources: Sources,
+    reviewer: Option<Arc<Reviewer>>,
+    lookup: Arc<dyn Lookup>,
+) -> Result<Plan, String> {
     // The file that is running, even when another was put in its place meanwhile.
     let proc = PathBuf::from("/proc/self/exe");
     let program = if proc.exists() { Ok(proc) } else { std::env::current_exe() };
@@ -182,6 +221,7 @@ fn plan(arguments: &RunArguments, sources: Sources, lookup: Arc<dyn Lookup>) -> 
             parse_timeout: arguments.parse_timeout,
             parse_memory_bytes: arguments.parse_memory << 20,
         },
+        reviewer,
         fetch: FetchLimits {
             allow_private_addresses: arguments.allow_private_addresses,
             wire_bytes: max_bytes,
@@ -211,7 +251,7 @@ fn view(arguments: &RunArguments) -> View {
 
 /// What results depend on: a folder never mixes two of these. Modes, numbers of workers and caps may change from one
 /// part of a run to the next.
-fn configuration(arguments: &RunArguments) -> Configuration {
+fn configuration(arguments: &RunArguments, models: Option<&Asked>) -> Configuration {
     let shown = |values: &[String]| values.join(" ");
     let sources: Vec<_> = arguments.sources.iter().map(|source| redacted(source)).collect();
     Configuration::new([
@@ -221,6 +261,7 @@ fn configuration(arguments: &RunArguments) -> Configuration {
         ("crawl-depth", arguments.crawl_depth.to_string()),
         ("extraction", format!("{:?}", arguments.extraction).to_lowercase()),
         ("include-text", arguments.include_text.to_string()),
+        ("llm", models.map_or_else(|| "never".to_owned(), Asked::name)),
     ])
 }
 
@@ -229,7 +270,12 @@ fn redacted(source: &OsStr) -> String {
     Given::parse(source).map_or_else(|_| source.to_string_lossy().into_owned(), |given| given.to_string())
 }
 
-fn facts(arguments: &RunArguments, folder: &RunFolder) -> RunFacts {
+fn facts(
+    arguments: &RunArguments,
+    folder: &RunFolder,
+    models: Option<String>,
+    statistics: Option<&StatisticsSnapshot>,
+) -> RunFacts {
     let sources: Vec<_> = arguments.sources.iter().map(|source| redacted(source)).collect();
     let mut facts = RunFacts::new(folder.state.run.clone());
     facts.started = Some(folder.state.started);
@@ -256,11 +302,22 @@ fn facts(arguments: &RunArguments, folder: &RunFolder) -> RunFacts {
     .iter()
     .map(|(name, value)| Setting::new(name, value))
     .collect();
+    if let Some(models) = models {
+        facts.options.push(Setting::new("models", &models));
+    }
+    if let Some(statistics) = statistics {
+        facts.model_requests.clone_from(&statistics.statuses);
+    }
     facts
 }
 
 /// Says how the run ended, on standard output.
-fn conclude(folder: &RunFolder, summary: &Summary, earlier: u64) -> Exit {
+fn conclude(
+    folder: &RunFolder,
+    summary: &Summary,
+    earlier: u64,
+    statistics: Option<&StatisticsSnapshot>,
+) -> Exit {
     let counts = summary.counts;
     let mut line = format!("{} documents: {} ok", counts.total, counts.ok);
     for (count, name) in
@@ -282,6 +339,10 @@ fn conclude(folder: &RunFolder, summary: &Summary, earlier: u64) -> Exit {
             .first()
             .map_or(String::new(), |(document, _)| format!(", such as {}", document.source.shown()));
         say(&format!("  {} {}: {}{example}", group.documents, group.status.name(), group.kind.name()));
+    }
+    if let Some(statistics) = statistics {
+        say(&format!("decided by rules: {}, by a model: {}", counts.decided_by_rules, counts.decided_by_llm));
+        say(&models::told(statistics));
     }
     say(&format!("report: {}", folder.file("report.html").display()));
     say(&format!("results: {}", folder.file("results.jsonl").display()));

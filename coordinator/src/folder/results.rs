@@ -1,6 +1,7 @@
 //! `results.jsonl`: appended to while a run goes on, put into input order at its end.
 
 use std::{
+    cmp::Reverse,
     collections::{HashMap, HashSet},
     fs::{self, File},
     io::{BufWriter, Read, Seek, SeekFrom, Write},
@@ -9,7 +10,7 @@ use std::{
 
 use sheaf_common::{
     id::{ContentHash, DocumentId},
-    record::{CacheKind, CacheUse, Record, Status},
+    record::{CacheKind, CacheUse, Record, Status, Usage},
 };
 
 use super::{
@@ -35,6 +36,17 @@ impl ResultsFile {
         let lines = Lines::open(&path, |span, record| seen(Recorded(span), record))?;
         let reader = File::open(&path).map_err(FolderError::io(&path, "reading it"))?;
         Ok(Self { lines, reader })
+    }
+
+    /// What the records of a run say was spent on models.
+    pub fn spent(folder: &RunFolder) -> Result<Usage, FolderError> {
+        let mut spent = Usage::default();
+        Lines::open(&folder.file("results.jsonl"), |_, record: Record| {
+            spent.input_tokens = spent.input_tokens.saturating_add(record.usage.input_tokens);
+            spent.output_tokens = spent.output_tokens.saturating_add(record.usage.output_tokens);
+            spent.cost_usd += record.usage.cost_usd;
+        })?;
+        Ok(spent)
     }
 
     /// Appends a record. Not safe before [`flush`](Self::flush).
@@ -69,21 +81,21 @@ impl ResultsFile {
         let (mut met, mut repeated) = (HashSet::new(), HashSet::new());
         Lines::open(&path, |span, record: Record| {
             // A record of no accepted document cannot be: the log is written first.
-            places.push((accepted.sequence(&record.id).unwrap_or(u64::MAX), span));
+            places.push((accepted.sequence(&record.id).unwrap_or(u64::MAX), Reverse(span.offset), span));
             if let Some(answer) = answer(&record).filter(|answer| !met.insert(*answer)) {
                 repeated.insert(answer);
             }
         })?;
         drop(met);
-        places.sort_unstable_by_key(|(sequence, _)| *sequence);
-        // One terminal record each, whatever happened before.
-        places.dedup_by_key(|(sequence, _)| *sequence);
+        places.sort_unstable_by_key(|(sequence, offset, _)| (*sequence, *offset));
+        // One terminal record each, whatever happened before: the last one.
+        places.dedup_by_key(|(sequence, ..)| *sequence);
 
         let ordered = path.with_added_extension("tmp");
         let file = File::create(&ordered).map_err(FolderError::io(&ordered, "creating it"))?;
         let mut writer = BufWriter::with_capacity(1 << 16, file);
         let mut first_of: HashMap<[u8; 16], DocumentId> = HashMap::new();
-        for (sequence, span) in places {
+        for (sequence, _, span) in places {
             let mut record = read_at(&mut self.reader, span, &path)?;
             if let Some(answer) = answer(&record) {
                 record.cache = match first_of.get(&answer) {

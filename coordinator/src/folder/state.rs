@@ -9,7 +9,10 @@ use std::{
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sheaf_common::id::{RunId, hex};
+use sheaf_common::{
+    id::{RunId, hex},
+    record::Usage,
+};
 
 use super::{FolderError, write_whole};
 
@@ -22,6 +25,9 @@ pub struct State {
     pub started: Timestamp,
     /// Seconds that its earlier parts ran. What a killed part ran is not known and not counted.
     pub seconds: f64,
+    /// What its earlier parts spent on models.
+    #[serde(default)]
+    pub spent: Usage,
     /// What its results depend on.
     pub configuration: Configuration,
 }
@@ -61,7 +67,7 @@ impl State {
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
         let unique = nanoseconds ^ (u64::from(std::process::id()) << 40);
         let run = RunId::new(format!("{}-{}", started.strftime("%Y%m%d"), hex(&unique.to_be_bytes()[2..])));
-        Self { run, started, seconds: 0.0, configuration }
+        Self { run, started, seconds: 0.0, spent: Usage::default(), configuration }
     }
 
     pub(super) fn read(path: &Path) -> Result<Option<Self>, FolderError> {

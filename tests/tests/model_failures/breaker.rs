@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -126,7 +126,9 @@ async fn a_backend_killed_in_the_middle_loses_nothing_and_is_used_again_when_it_
     assert!(mortal.most_in_flight <= 5 && steady.most_in_flight <= 5);
 }
 
-/// What is logged on this thread.
+/// What is logged in this process.
+///
+/// One subscriber for all tests: those of single threads are not seen by messages that another thread met first.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -141,15 +143,30 @@ impl io::Write for Log {
     }
 }
 
+impl Log {
+    fn of_all_tests() -> &'static Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        LOG.get_or_init(|| {
+            let log = Self::default();
+            let writer = log.clone();
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();
+            log
+        })
+    }
+
+    /// Lines that have all of these in them.
+    fn lines(&self, parts: &[&str]) -> usize {
+        let text = String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned();
+        text.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count()
+    }
+}
+
 #[tokio::test]
 async fn with_every_backend_down_it_waits_says_so_and_does_not_spin() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
-    let _logged = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    let log = Log::of_all_tests();
     let mut one = Provider::start(Script::latency(LATENCY));
     let mut two = Provider::start(Script::latency(LATENCY));
-    let client = client(settings(20), [Backend::at("one", &one, 5), Backend::at("two", &two, 5)]);
+    let client = client(settings(20), [Backend::at("down-one", &one, 5), Backend::at("down-two", &two, 5)]);
     assert!(all_answered(&client.ask_all(requests(10)).await));
     one.stop();
     two.stop();
@@ -157,10 +174,7 @@ async fn with_every_backend_down_it_waits_says_so_and_does_not_spin() {
         let client = client.clone();
         async move { client.ask_all(requests(50)).await }
     });
-    let said = || {
-        let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-        text.matches("every model backend is out of order").count()
-    };
+    let said = || log.lines(&["every model backend is out of order", "down-one, down-two"]);
     until("it says so", || said() > 0).await;
     sleep(Duration::from_secs(3)).await;
     // Ten that were let through before the breakers opened, and a probe of each at most twice.

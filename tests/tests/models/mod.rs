@@ -13,23 +13,23 @@ use sheaf_tests::provider::Provider;
 use url::Url;
 
 /// The key that every backend is asked with.
-pub const KEY: &str = "sk-scripted-0123456789";
+pub(crate) const KEY: &str = "sk-scripted-0123456789";
 
 /// A backend of a client, before it is one.
 #[derive(Clone)]
-pub struct Backend {
-    pub config: BackendConfig,
-    pub spec: BackendSpec,
+pub(crate) struct Backend {
+    pub(crate) config: BackendConfig,
+    pub(crate) spec: BackendSpec,
 }
 
 impl Backend {
     /// The interface of OpenAI, at a provider.
-    pub fn at(name: &str, provider: &Provider, slots: usize) -> Self {
+    pub(crate) fn at(name: &str, provider: &Provider, slots: usize) -> Self {
         Self::in_dialect(Whose::Custom, name, provider, slots)
     }
 
     /// Any interface, at a provider.
-    pub fn in_dialect(whose: Whose, name: &str, provider: &Provider, slots: usize) -> Self {
+    pub(crate) fn in_dialect(whose: Whose, name: &str, provider: &Provider, slots: usize) -> Self {
         let url = match whose {
             Whose::Anthropic | Whose::Ollama => provider.root(),
             _ => provider.v1(),
@@ -55,13 +55,13 @@ impl Backend {
     }
 
     /// The same with as many tokens of context.
-    pub fn context(mut self, tokens: u64) -> Self {
+    pub(crate) fn context(mut self, tokens: u64) -> Self {
         self.spec.context = Some(tokens);
         self
     }
 
     /// The same with slots that may change, up to those that it begins with.
-    pub fn adaptive(mut self) -> Self {
+    pub(crate) fn adaptive(mut self) -> Self {
         if let Parallelism::Fixed(start) = self.spec.parallelism {
             self.spec.parallelism = Parallelism::Adaptive { start, most: start };
         }
@@ -69,13 +69,13 @@ impl Backend {
     }
 
     /// The same, told of so many requests a minute.
-    pub fn told(mut self, per_minute: u64) -> Self {
+    pub(crate) fn told(mut self, per_minute: u64) -> Self {
         self.spec.limits.requests_per_minute = Some(per_minute);
         self
     }
 }
 
-pub fn client(settings: ClientSettings, backends: impl IntoIterator<Item = Backend>) -> Client {
+pub(crate) fn client(settings: ClientSettings, backends: impl IntoIterator<Item = Backend>) -> Client {
     let builder = backends.into_iter().fold(Client::builder(settings), |builder, backend| {
         builder.backend(backend.spec, HttpBackend::new(&backend.config).unwrap())
     });
@@ -83,7 +83,7 @@ pub fn client(settings: ClientSettings, backends: impl IntoIterator<Item = Backe
 }
 
 /// Settings in which nothing takes long, but for the backoff between attempts.
-pub fn settings(attempts: u32) -> ClientSettings {
+pub(crate) fn settings(attempts: u32) -> ClientSettings {
     let retry = RetryPolicy {
         attempts,
         timeouts: 2,
@@ -95,7 +95,7 @@ pub fn settings(attempts: u32) -> ClientSettings {
 }
 
 /// A request whose answer repeats its number: `You said: Document number 7.`
-pub fn request(id: u64) -> ModelRequest {
+pub(crate) fn request(id: u64) -> ModelRequest {
     ModelRequest {
         id,
         stage: Arc::from("test"),
@@ -107,16 +107,16 @@ pub fn request(id: u64) -> ModelRequest {
     }
 }
 
-pub fn said(id: u64) -> String {
+pub(crate) fn said(id: u64) -> String {
     format!("Document number {id}.")
 }
 
-pub fn requests(count: u64) -> Vec<ModelRequest> {
+pub(crate) fn requests(count: u64) -> Vec<ModelRequest> {
     (0..count).map(request).collect()
 }
 
 /// Whether every request was answered, each with its own answer.
-pub fn all_answered(answers: &[Result<sheaf_llm::Answered, sheaf_llm::ModelError>]) -> bool {
+pub(crate) fn all_answered(answers: &[Result<sheaf_llm::Answered, sheaf_llm::ModelError>]) -> bool {
     (0..).zip(answers).all(|(id, answer)| match answer {
         Ok(answered) => answered.answer.id == id && answered.answer.text.ends_with(&said(id)),
         Err(error) => panic!("request {id}: {error}"),

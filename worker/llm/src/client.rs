@@ -1,8 +1,9 @@
 //! The one client over all backends.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use futures::future::join_all;
+use tokio::sync::Semaphore;
 use tower::util::{BoxCloneSyncService, ServiceExt};
 
 use crate::{
@@ -54,6 +55,8 @@ pub struct ClientSettings {
     pub ceilings: Ceilings,
     /// What earlier sessions of the run spent.
     pub spent: Cost,
+    /// Most requests at once, over all backends; `None`: what the backends take.
+    pub most: Option<usize>,
 }
 
 impl Default for ClientSettings {
@@ -63,6 +66,7 @@ impl Default for ClientSettings {
             time_limit: Duration::from_mins(2),
             ceilings: Ceilings::default(),
             spent: Cost::default(),
+            most: None,
         }
     }
 }
@@ -92,7 +96,7 @@ pub enum ClientError {
     /// A ceiling in money with a model of unknown price.
     #[error(
         "the price of the model `{model}` (backend {backend}) is not known, so --budget-usd cannot be kept: \
-         add its price to a price file, or use --budget-tokens"
+         add its price to a file and name that with --prices, or use --budget-tokens"
     )]
     NoPrice {
         /// The model.
@@ -180,7 +184,8 @@ impl ClientBuilder {
                 name: spec.name,
             })
             .collect();
-        Ok(Client { stack: stack(&parts, backends), parts })
+        let turns = settings.most.map(|most| Arc::new(Semaphore::new(most.max(1))));
+        Ok(Client { stack: stack(&parts, backends), parts, turns })
     }
 }
 
@@ -189,6 +194,14 @@ impl ClientBuilder {
 pub struct Client {
     stack: Stack,
     parts: Parts,
+    /// One a request, where the person caps them.
+    turns: Option<Arc<Semaphore>>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -206,6 +219,10 @@ impl Client {
             avoid: None,
         };
         let journal = Arc::new(Journal::new());
+        let _turn = match &self.turns {
+            Some(turns) => turns.acquire().await.ok(),
+            None => None,
+        };
         let call = Call { request, need, journal: Arc::clone(&journal), sent: Arc::default() };
         let result = self.stack.clone().oneshot(call).await;
         self.parts.statistics.ended(result.is_ok(), journal.waited());

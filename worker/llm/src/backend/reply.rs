@@ -204,7 +204,9 @@ impl Origin {
     }
 
     fn model_hint(&self) -> String {
-        let place = if self.place.is_empty() { "LLM_MODEL" } else { self.place.as_str() };
+        // The variable that brought the backend about need not be the one that names its model.
+        let by_variable = self.place.is_empty() || self.place.starts_with("LLM_");
+        let place = if by_variable { "LLM_MODEL" } else { self.place.as_str() };
         let mut near: Vec<&str> = self.known_models.iter().map(String::as_str).collect();
         if near.is_empty() {
             let pull = match self.provider {

@@ -1,0 +1,94 @@
+//! What a run asks of models.
+
+use sheaf_llm::{
+    Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage, config::PoolConfig, detect::Detection,
+};
+use sheaf_worker::{Policy, Reviewer};
+
+use super::{
+    arguments::{LlmArgument, RunArguments},
+    exit::note,
+};
+use crate::{
+    folder::{ResultsFile, RunFolder},
+    models::{self, Prices},
+};
+
+/// The models that a run may ask, and about which documents.
+pub(super) struct Asked {
+    config: PoolConfig,
+    policy: Policy,
+}
+
+impl Asked {
+    /// From the command line, the environment and the files; `None` when rules decide every document.
+    pub(super) fn of(arguments: &RunArguments) -> Result<Option<Self>, String> {
+        if arguments.llm == Some(LlmArgument::Never) {
+            return Ok(None);
+        }
+        let config = models::configured(&arguments.models.options())?;
+        match (config, arguments.llm) {
+            (Some(config), Some(LlmArgument::Always)) => Ok(Some(Self { config, policy: Policy::Every })),
+            (Some(config), _) => Ok(Some(Self { config, policy: Policy::Unsure })),
+            (None, Some(_)) => Err("--llm needs a model, and none is configured: set LLM_PROVIDER, LLM_API_KEY and \
+                                    LLM_MODEL, or LLAMA_CPP_URL, or write a sheaf.toml; coordinator doctor says more"
+                .to_owned()),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// What results depend on: which documents are asked about, and whom.
+    pub(super) fn name(&self) -> String {
+        let policy = if self.policy == Policy::Every { "always" } else { "auto" };
+        let models: Vec<String> = self
+            .config
+            .chat()
+            .map(|backend| backend.model.clone().unwrap_or_else(|| backend.provider.name().to_owned()))
+            .collect();
+        format!("{policy} with {}", models.join(", "))
+    }
+
+    /// The configuration without keys.
+    pub(super) fn redacted(&self) -> String {
+        self.config.redacted().to_string()
+    }
+
+    /// Asks the backends what they can do, and says once which way the run goes and why.
+    pub(super) async fn look(&self, aloud: bool) -> Vec<Detection> {
+        let found = models::look(&self.config).await;
+        if aloud {
+            note(&self.config.sentence());
+            for line in self.config.notes.iter().cloned().chain(found.iter().map(ToString::to_string)) {
+                note(&line);
+            }
+        }
+        found
+    }
+
+    /// What asks them.
+    pub(super) fn reviewer(
+        self,
+        arguments: &RunArguments,
+        found: &[Detection],
+        folder: &RunFolder,
+    ) -> Result<Reviewer, String> {
+        let prices = Prices::read(arguments.prices.as_deref())?;
+        let recorded = ResultsFile::spent(folder).map_err(|error| error.to_string())?;
+        let known = folder.state.spent;
+        let spent = Cost {
+            money: NanoDollars::from_usd(recorded.cost_usd.max(known.cost_usd)),
+            tokens: TokenUsage {
+                input: recorded.input_tokens.max(known.input_tokens),
+                output: recorded.output_tokens.max(known.output_tokens),
+            },
+        };
+        let settings = ClientSettings {
+            ceilings: Ceilings { usd: arguments.budget_usd, tokens: arguments.budget_tokens },
+            spent,
+            ..ClientSettings::default()
+        };
+        let (client, at_once) = models::client(self.config, found, &prices, settings)?;
+        let stage = Stage::overview().map_err(|error| error.to_string())?;
+        Ok(Reviewer::new(client, stage, self.policy, at_once))
+    }
+}

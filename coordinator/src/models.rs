@@ -90,10 +90,10 @@ pub async fn look(config: &PoolConfig) -> Vec<Detection> {
 ///
 /// One line that says why no request should be sent: a wrong key, an unknown model, no server at all.
 pub fn client(
-    mut config: PoolConfig,
+    config: &PoolConfig,
     found: &[Detection],
     prices: &Prices,
-    settings: ClientSettings,
+    settings: &ClientSettings,
 ) -> Result<(Client, usize), String> {
     if let Some(problem) = found.iter().find_map(Detection::stopper) {
         return Err(problem.to_string());
@@ -103,6 +103,7 @@ pub fn client(
             found.iter().flat_map(|detection| &detection.problems).map(ToString::to_string).collect();
         return Err(format!("no model can be reached: {}", problems.join("; ")));
     }
+    let mut config = config.clone();
     for backend in &mut config.backends {
         if let Some(detection) = found.iter().find(|detection| detection.backend == backend.name) {
             detection.apply(backend);
@@ -111,7 +112,7 @@ pub fn client(
     let most = config.parallel.most().map(|most| most as usize);
     let longest = config.chat().map(|backend| backend.request_timeout).max();
     let time_limit = longest.unwrap_or(settings.time_limit);
-    let mut builder = Client::builder(ClientSettings { most, time_limit, ..settings });
+    let mut builder = Client::builder(ClientSettings { most, time_limit, ..settings.clone() });
     let mut at_once = 0_usize;
     for (place, backend) in config.chat().enumerate() {
         let detection = found.iter().find(|detection| detection.backend == backend.name);

@@ -87,7 +87,7 @@ impl Asked {
             spent,
             ..ClientSettings::default()
         };
-        let (client, at_once) = models::client(self.config, found, &prices, settings)?;
+        let (client, at_once) = models::client(&self.config, found, &prices, &settings)?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
         Ok(Reviewer::new(client, stage, self.policy, at_once))
     }

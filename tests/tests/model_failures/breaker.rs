@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use crate::models::{Backend, all_answered, client, request, requests, settings};
 
 /// How long anything may take before a test gives it up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a breaker stays open at first.
 const OPEN: Duration = Duration::from_secs(2);
 const LATENCY: Duration = Duration::from_millis(50);

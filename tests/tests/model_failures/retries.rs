@@ -118,8 +118,8 @@ async fn an_overload_without_a_time_is_tried_once_in_place_then_the_backend_cool
     let busy = Provider::start(Script::default().rule(When::Always, Deed::error(529)));
     let free = Provider::start(Script::default());
     let mut settings = settings(5);
-    settings.retry.cooling = Duration::from_secs(60);
-    settings.retry.longest_wait = Duration::from_secs(60);
+    settings.retry.cooling = Duration::from_mins(1);
+    settings.retry.longest_wait = Duration::from_mins(1);
     let client = client(settings, [Backend::at("busy", &busy, 1), Backend::at("free", &free, 1)]);
     for id in 0..6 {
         assert!(client.ask(request(id)).await.is_ok());
@@ -150,7 +150,7 @@ async fn one_in_ten_failing_for_good_leaves_the_others_alone_and_in_order() {
         for (id, answer) in (0..).zip(&answers) {
             match answer {
                 Ok(answered) => {
-                    assert_eq!((answered.answer.id, answered.attempts, fails(id)), (id, 1, false))
+                    assert_eq!((answered.answer.id, answered.attempts, fails(id)), (id, 1, false));
                 }
                 Err(error) => assert!(fails(id) && error.kind == ModelErrorKind::BadRequest, "{id}: {error}"),
             }

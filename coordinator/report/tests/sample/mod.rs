@@ -324,6 +324,7 @@ pub(crate) fn failed(source: &str, fault: Fault) -> Record {
         document: None,
         analysis: None,
         decided_by: None,
+        model: None,
         cache: CacheUse::default(),
         usage: Usage::default(),
         timings_ms: Timings::default(),
@@ -410,6 +411,7 @@ fn analysed(at: usize, line: &Line) -> Record {
             readability: None,
         }),
         decided_by: Some(DecidedBy::Rules),
+        model: None,
         cache: CacheUse::default(),
         usage: Usage::default(),
         timings_ms: Timings {

@@ -217,6 +217,7 @@ impl Client {
             input: tokens::of_request(&request),
             output: request.most_output_tokens,
             avoid: None,
+            stay: None,
         };
         let journal = Arc::new(Journal::new());
         let _turn = match &self.turns {

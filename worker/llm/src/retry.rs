@@ -47,6 +47,17 @@ pub(crate) struct History {
     pub(crate) overloads: u32,
 }
 
+/// Where a request is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Wherever there is room.
+    Any,
+    /// At the same backend, if it has room then.
+    Same,
+    /// Not at the same backend, where another fits.
+    Elsewhere,
+}
+
 /// What follows from a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -54,8 +65,8 @@ pub(crate) enum Next {
     Again {
         /// The wait.
         after: Duration,
-        /// Not at the same backend, where another fits.
-        elsewhere: bool,
+        /// Where.
+        place: Place,
         /// The backend is left alone this long, by every request.
         cool: Option<Duration>,
     },
@@ -82,7 +93,7 @@ impl RetryPolicy {
             Kind::Tls if !alternatives => return Next::Tell,
             _ if error.should_retry == Some(false) => return Next::Tell,
             // The limiter waits, as long as it has to.
-            Kind::RateLimited => return Next::Again { after: Duration::ZERO, elsewhere: false, cool: None },
+            Kind::RateLimited => return Next::Again { after: Duration::ZERO, place: Place::Any, cool: None },
             _ => {}
         }
         if error.kind == Kind::Overloaded {
@@ -100,7 +111,7 @@ impl RetryPolicy {
         let pause = if alternatives { Duration::ZERO } else { BACKOFF.delay(history.failures, jitter) };
         Next::Again {
             after: if alternatives { pause } else { asked.unwrap_or(pause) },
-            elsewhere: true,
+            place: Place::Elsewhere,
             cool: asked,
         }
     }
@@ -110,14 +121,14 @@ impl RetryPolicy {
     fn overloaded(&self, error: &ModelError, history: &History, jitter: f64) -> Next {
         if let Some(asked) = error.retry_after {
             let cool = Some(asked.min(self.longest_wait));
-            return Next::Again { after: Duration::ZERO, elsewhere: false, cool };
+            return Next::Again { after: Duration::ZERO, place: Place::Any, cool };
         }
         if history.overloads == 1 {
-            return Next::Again { after: BACKOFF.delay(1, jitter), elsewhere: false, cool: None };
+            return Next::Again { after: BACKOFF.delay(1, jitter), place: Place::Same, cool: None };
         }
         let doublings = (history.overloads - 2).min(8);
         let cool = self.cooling.saturating_mul(1 << doublings).min(self.longest_wait);
-        Next::Again { after: Duration::ZERO, elsewhere: false, cool: Some(cool) }
+        Next::Again { after: Duration::ZERO, place: Place::Any, cool: Some(cool) }
     }
 }
 
@@ -136,10 +147,10 @@ mod tests {
         RetryPolicy::default().next(&error(kind, retry_after), history, false, 1.0)
     }
 
-    fn again(seconds: f64, elsewhere: bool, cool: Option<f64>) -> Next {
+    fn again(seconds: f64, place: Place, cool: Option<f64>) -> Next {
         Next::Again {
             after: Duration::from_secs_f64(seconds),
-            elsewhere,
+            place,
             cool: cool.map(Duration::from_secs_f64),
         }
     }
@@ -160,10 +171,10 @@ mod tests {
         let mut history = History::default();
         let waits: Vec<_> = (0..5).map(|_| next(ModelErrorKind::Server, None, &mut history)).collect();
         let expected = [
-            again(0.5, true, None),
-            again(1.0, true, None),
-            again(2.0, true, None),
-            again(4.0, true, None),
+            again(0.5, Place::Elsewhere, None),
+            again(1.0, Place::Elsewhere, None),
+            again(2.0, Place::Elsewhere, None),
+            again(4.0, Place::Elsewhere, None),
             Next::Tell,
         ];
         assert_eq!(waits, expected);
@@ -172,12 +183,12 @@ mod tests {
     #[test]
     fn an_overload_without_a_time_is_tried_once_in_place_then_the_backend_cools() {
         let mut history = History::default();
-        assert_eq!(next(ModelErrorKind::Overloaded, None, &mut history), again(0.5, false, None));
-        assert_eq!(next(ModelErrorKind::Overloaded, None, &mut history), again(0.0, false, Some(5.0)));
-        assert_eq!(next(ModelErrorKind::Overloaded, None, &mut history), again(0.0, false, Some(10.0)));
+        assert_eq!(next(ModelErrorKind::Overloaded, None, &mut history), again(0.5, Place::Same, None));
+        assert_eq!(next(ModelErrorKind::Overloaded, None, &mut history), again(0.0, Place::Any, Some(5.0)));
+        assert_eq!(next(ModelErrorKind::Overloaded, None, &mut history), again(0.0, Place::Any, Some(10.0)));
         assert_eq!(
             next(ModelErrorKind::Overloaded, Some(86_400), &mut history),
-            again(0.0, false, Some(60.0))
+            again(0.0, Place::Any, Some(60.0))
         );
     }
 
@@ -192,7 +203,10 @@ mod tests {
     fn limits_are_no_attempts() {
         let mut history = History::default();
         for _ in 0..1_000 {
-            assert_eq!(next(ModelErrorKind::RateLimited, Some(9), &mut history), again(0.0, false, None));
+            assert_eq!(
+                next(ModelErrorKind::RateLimited, Some(9), &mut history),
+                again(0.0, Place::Any, None)
+            );
         }
         assert_eq!(history, History::default());
     }

@@ -19,6 +19,8 @@ pub(crate) struct Need {
     pub(crate) output: u32,
     /// The backend that failed it just now.
     pub(crate) avoid: Option<usize>,
+    /// The backend at which it is to be tried once more, if that has room.
+    pub(crate) stay: Option<usize>,
 }
 
 /// Where the queue stands.
@@ -62,6 +64,12 @@ pub(crate) fn choose(
     }
     if fitting.iter().all(|index| members[*index].never_there()) {
         return Choice::NobodyThere;
+    }
+    // One that has no room is not waited for: whoever waits here keeps others from backends that have.
+    if let Some(member) = need.stay.filter(|stay| fitting.contains(stay) && ready_in(*stay) <= SOON)
+        && let Ok(probe) = members[member].admission(now)
+    {
+        return Choice::Take { member, probe };
     }
     let others_in_order =
         fitting.iter().any(|index| Some(*index) != need.avoid && members[*index].in_order(now));
@@ -140,7 +148,7 @@ mod tests {
         })
     }
 
-    const NEED: Need = Need { target: Target::Any, input: 10, output: 10, avoid: None };
+    const NEED: Need = Need { target: Target::Any, input: 10, output: 10, avoid: None, stay: None };
 
     fn ask(members: &[Member], need: Need, waiting: usize, turn: usize, now: Instant) -> Choice {
         let queue = Queue { waiting, last_came: now.checked_sub(Duration::from_mins(1)).unwrap_or(now) };
@@ -181,6 +189,20 @@ mod tests {
         assert_eq!(taken(ask(&members, need, 1, 0, now)), 1);
         members[1].cool(Duration::from_secs(9), now);
         assert_eq!(taken(ask(&members, need, 1, 0, now)), 0, "rather the same again than nobody");
+    }
+
+    #[test]
+    fn the_same_backend_takes_it_once_more_if_it_has_room() {
+        let now = Instant::now();
+        let mut members = [member("a", 4, None), member("b", 2, None)];
+        let need = Need { stay: Some(1), ..NEED };
+        members[1].started(false);
+        assert_eq!(taken(ask(&members, need, 1, 0, now)), 1, "though the other one is less loaded");
+        members[1].started(false);
+        assert_eq!(taken(ask(&members, need, 1, 0, now)), 0, "it is full");
+        let mut members = [member("a", 4, None), member("b", 2, None)];
+        members[1].cool(Duration::from_secs(9), now);
+        assert_eq!(taken(ask(&members, need, 1, 0, now)), 0, "it is left alone");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     error::{ModelError, ModelErrorKind},
     limiter::now,
     pool::Pool,
-    retry::{History, Next, RetryPolicy},
+    retry::{History, Next, Place, RetryPolicy},
     statistics::Statistics,
 };
 
@@ -64,12 +64,13 @@ impl<B: Below<Call, Answered>> Step<Call, B> for Retrying {
                     self.pool.stop(error.clone());
                     return Err(error);
                 }
-                Next::Again { after, elsewhere, cool } => {
+                Next::Again { after, place, cool } => {
                     self.statistics.retry();
                     if let (Some(member), Some(pause)) = (member, cool) {
                         self.pool.cool(member, pause);
                     }
-                    call.need.avoid = member.filter(|_| elsewhere);
+                    call.need.avoid = member.filter(|_| place == Place::Elsewhere);
+                    call.need.stay = member.filter(|_| place == Place::Same);
                     if !after.is_zero() {
                         tokio::time::sleep(after).await;
                     }

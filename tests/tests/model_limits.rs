@@ -1,0 +1,83 @@
+//! Limits over real HTTP: told, they provoke hardly a refusal; not told, they are learned. Everything is answered, in
+//! order.
+//!
+//! The bounds are generous, for machines that do other things meanwhile: the exact figures are those of `bench llm` and
+//! of the tests in virtual time. What is asserted is far below what a client without these rules provokes (each of 200
+//! requests refused several times).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+mod models;
+
+use std::time::{Duration, Instant};
+
+use models::{Backend, all_answered, client, requests, settings};
+use sheaf_llm::ToldLimits;
+use sheaf_tests::provider::{Limit, Provider, Script, Seen};
+
+const CALLS: u64 = 200;
+const LATENCY: Duration = Duration::from_millis(50);
+/// A hundred a second.
+const REQUESTS: Limit = Limit::Requests { per_minute: 6_000.0, bucket: 100.0 };
+/// The told limit's own time for all calls but those that the bucket holds.
+const LEAST: Duration = Duration::from_millis(950);
+
+/// Asks all at once and checks what must hold in any case.
+async fn outcome(limit: Limit, at_once: usize, told: ToldLimits) -> Seen {
+    let provider = Provider::start(Script { limit, ..Script::latency(LATENCY) });
+    let mut backend = Backend::at("one", &provider, at_once).adaptive();
+    backend.spec.limits = told;
+    let client = client(settings(5), [backend]);
+    let began = Instant::now();
+    let answers = client.ask_all(requests(CALLS)).await;
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(all_answered(&answers));
+    let (seen, statistics) = (provider.seen(), client.statistics());
+    println!("{limit:?}, {at_once} at once, {told:?}: {} refused, {seconds:.2} s", seen.status(429));
+    assert_eq!(seen.status(200), CALLS as usize);
+    assert!(seen.most_in_flight <= at_once);
+    // The client's own count is the provider's.
+    assert_eq!((statistics.answered, statistics.failed), (CALLS, 0));
+    assert_eq!(statistics.rate_limited, seen.status(429) as u64);
+    assert_eq!(statistics.input_tokens + statistics.output_tokens, seen.tokens());
+    seen
+}
+
+#[tokio::test]
+async fn told_requests_a_minute_are_paced() {
+    let told = ToldLimits { requests_per_minute: Some(6_000), tokens_per_minute: None };
+    for at_once in [10, 100] {
+        let seen = outcome(REQUESTS, at_once, told).await;
+        // None, but for what a busy machine pushes together.
+        assert!(seen.status(429) <= 20, "{at_once} at once: {:?}", seen.statuses);
+        let spread = seen.arrivals[seen.arrivals.len() - 1] - seen.arrivals[0];
+        assert!(spread >= LEAST, "{spread:?}");
+    }
+}
+
+#[tokio::test]
+async fn told_tokens_a_minute_are_paced() {
+    // A request and its answer have about a dozen tokens.
+    let limit = Limit::Tokens { per_minute: 72_000.0, bucket: 1_200.0 };
+    let told = ToldLimits { requests_per_minute: None, tokens_per_minute: Some(72_000) };
+    for at_once in [10, 100] {
+        let seen = outcome(limit, at_once, told).await;
+        assert!(seen.status(429) <= 20, "{at_once} at once: {:?}", seen.statuses);
+    }
+}
+
+#[tokio::test]
+async fn requests_a_minute_that_nobody_told_are_learned() {
+    for at_once in [10, 100] {
+        let seen = outcome(REQUESTS, at_once, ToldLimits::default()).await;
+        // One burst, and what measuring takes.
+        assert!(seen.status(429) <= at_once + 50, "{at_once} at once: {:?}", seen.statuses);
+    }
+}
+
+#[tokio::test]
+async fn requests_in_flight_that_nobody_told_are_learned() {
+    let seen = outcome(Limit::InFlight(10), 50, ToldLimits::default()).await;
+    assert!(seen.status(429) <= 75, "{:?}", seen.statuses);
+    assert!(seen.most_in_flight <= 10);
+}

@@ -24,8 +24,17 @@ const LEAST: Duration = Duration::from_millis(950);
 
 /// Asks all at once and checks what must hold in any case.
 async fn outcome(limit: Limit, at_once: usize, told: ToldLimits) -> Seen {
+    outcome_of(limit, at_once, told, Backend::adaptive).await
+}
+
+async fn outcome_of(
+    limit: Limit,
+    at_once: usize,
+    told: ToldLimits,
+    slots: impl FnOnce(Backend) -> Backend,
+) -> Seen {
     let provider = Provider::start(Script { limit, ..Script::latency(LATENCY) });
-    let mut backend = Backend::at("one", &provider, at_once).adaptive();
+    let mut backend = slots(Backend::at("one", &provider, at_once));
     backend.spec.limits = told;
     let client = client(settings(5), [backend]);
     let began = Instant::now();
@@ -72,6 +81,14 @@ async fn requests_a_minute_that_nobody_told_are_learned() {
         let seen = outcome(REQUESTS, at_once, ToldLimits::default()).await;
         // One burst, and what measuring takes.
         assert!(seen.status(429) <= at_once + 50, "{at_once} at once: {:?}", seen.statuses);
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_a_person_said_is_no_leave_to_hammer() {
+    for (limit, said) in [(REQUESTS, 100), (Limit::InFlight(10), 50)] {
+        let seen = outcome_of(limit, said, ToldLimits::default(), |fixed| fixed).await;
+        assert!(seen.status(429) <= said + 50, "{said} at once: {:?}", seen.statuses);
     }
 }
 

@@ -1,6 +1,6 @@
 //! How many requests a backend works on at once: said, detected, or found out. Pure.
 //!
-//! Found out means: one more at a time while answers come as fast as before (additive increase), fewer when the
+//! What was said or detected is the most, and what is begun with. Found out means: one more at a time while answers come as fast as before (additive increase), fewer when the
 //! backend says it has too much (multiplicative decrease). A 429 is read more closely. What remains in flight when the
 //! refusals of a burst are in was admitted, so the limit becomes that number and from then on one request follows each
 //! answer. If the backend counts requests in flight, every one of these is admitted. If it counts requests in a time,
@@ -13,7 +13,7 @@ use crate::limiter::Cause;
 /// How many requests at once a backend is to be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parallelism {
-    /// A person or the backend itself said so: never changed.
+    /// A person or the backend itself said so: this many, and fewer only while the backend refuses.
     Fixed(usize),
     /// Found out, between one and `most`.
     Adaptive {
@@ -41,7 +41,6 @@ const LONGEST_HOLD: u32 = 256;
 /// The limit of one backend: a pure state machine. A round is as many answers as the limit.
 #[derive(Debug)]
 pub(crate) struct Concurrency {
-    adaptive: bool,
     start: usize,
     most: usize,
     limit: usize,
@@ -68,12 +67,11 @@ pub(crate) struct Concurrency {
 
 impl Concurrency {
     pub(crate) fn new(parallelism: Parallelism) -> Self {
-        let (adaptive, start, most) = match parallelism {
-            Parallelism::Fixed(number) => (false, number.max(1), number.max(1)),
-            Parallelism::Adaptive { start, most } => (true, start.clamp(1, most.max(1)), most.max(1)),
+        let (start, most) = match parallelism {
+            Parallelism::Fixed(number) => (number.max(1), number.max(1)),
+            Parallelism::Adaptive { start, most } => (start.clamp(1, most.max(1)), most.max(1)),
         };
         Self {
-            adaptive,
             start,
             most,
             limit: start,
@@ -127,9 +125,6 @@ impl Concurrency {
     pub(crate) fn answered(&mut self, latency: Duration) {
         self.admitted = self.admitted.max(self.in_flight);
         self.ended();
-        if !self.adaptive {
-            return;
-        }
         self.latency += latency;
         self.answers += 1;
         if self.bound && self.limit < self.threshold {
@@ -187,36 +182,32 @@ impl Concurrency {
         } else {
             Cause::Room
         };
-        if self.adaptive {
-            if self.in_flight == 0 {
-                // Nothing is left to follow: one request tries, and its answers lead the way back.
-                self.threshold = (self.admitted / 2).max(1);
-            }
-            self.step = 1;
-            if self.probing {
-                self.probing = false;
-                self.hold = (self.hold.max(HOLD) * 4).min(LONGEST_HOLD);
-            } else if cause == Cause::Rate {
-                self.hold = 1;
-            }
-            self.limit = self.in_flight.max(1);
-            (self.rounds, self.answers, self.latency) = (0, 0, Duration::ZERO);
+        if self.in_flight == 0 {
+            // Nothing is left to follow: one request tries, and its answers lead the way back.
+            self.threshold = (self.admitted / 2).max(1);
         }
+        self.step = 1;
+        if self.probing {
+            self.probing = false;
+            self.hold = (self.hold.max(HOLD) * 4).min(LONGEST_HOLD);
+        } else if cause == Cause::Rate {
+            self.hold = 1;
+        }
+        self.limit = self.in_flight.max(1);
+        (self.rounds, self.answers, self.latency) = (0, 0, Duration::ZERO);
         cause
     }
 
     /// The rate is known, so it is the pace that prevents bursts: the limit need not.
     pub(crate) fn paced(&mut self) {
-        if self.adaptive {
-            self.limit = self.limit.max(self.start);
-        }
+        self.limit = self.limit.max(self.start);
     }
 
     /// The backend said 503 or 529: fewer, once for all that were in flight.
     pub(crate) fn overloaded(&mut self) {
         let is_news = self.before_decrease == 0;
         self.ended();
-        if self.adaptive && is_news {
+        if is_news {
             self.limit = ((self.limit as f64 * DECREASE) as usize).max(1);
             self.before_decrease = self.in_flight;
             self.hold = (self.hold * 2).min(LONGEST_HOLD);
@@ -329,9 +320,11 @@ mod tests {
         }
 
         #[test]
-        fn what_was_said_is_never_changed(number in 1usize..60, events in prop::collection::vec(0u8..4, 0..200)) {
+        fn what_was_said_is_never_exceeded_and_holds_again_when_nothing_refuses(
+            number in 1usize..60, events in prop::collection::vec(0u8..4, 0..200),
+        ) {
             let mut concurrency = Concurrency::new(Parallelism::Fixed(number));
-            for event in events {
+            for event in &events {
                 fill(&mut concurrency);
                 match event {
                     0 => concurrency.answered(HALF),
@@ -339,8 +332,20 @@ mod tests {
                     2 => concurrency.overloaded(),
                     _ => concurrency.paced(),
                 }
-                prop_assert_eq!(concurrency.limit(), number);
+                prop_assert!((1..=number).contains(&concurrency.limit()));
+                if !events.iter().any(|event| matches!(event, 1 | 2)) {
+                    prop_assert_eq!(concurrency.limit(), number);
+                }
             }
+            // The longest hold at every step of the way back.
+            for _ in 0..number * number * LONGEST_HOLD as usize {
+                fill(&mut concurrency);
+                concurrency.answered(HALF);
+                if concurrency.limit() == number {
+                    break;
+                }
+            }
+            prop_assert_eq!(concurrency.limit(), number);
         }
     }
 }

@@ -81,6 +81,22 @@ async fn slots_that_were_not_told_are_learned() {
     assert!(refused <= 60 && seconds <= 11.0, "{refused} refusals, {seconds} s");
 }
 
+/// A number that a person said is no leave to hammer: it holds as far as the provider lets it.
+#[tokio::test(start_paused = true)]
+async fn what_a_person_said_gives_way_to_refusals() {
+    for (limit, said, most, longest) in
+        [(TEN_A_SECOND, 10, 10, 21.0), (TEN_A_SECOND, 100, 110, 21.0), (Limit::InFlight(10), 50, 60, 11.0)]
+    {
+        let (service, seen) = provider(limit).service("provider");
+        let spec = spec("provider", Parallelism::Fixed(said));
+        let client = Client::builder(ClientSettings::default()).backend(spec, service).build().unwrap();
+        let (answered, refused, seconds) = outcome(&client, &seen, 200).await;
+        println!("{limit:?}, {said} said: {answered} / {refused} / {seconds:.2}");
+        assert_eq!(answered, 200);
+        assert!(refused <= most && seconds <= longest, "{refused} refusals, {seconds} s");
+    }
+}
+
 /// The figures must not hang on one latency, one spread or one way of saying 429. What is least well learned is a
 /// bucket much smaller than what the rate lets be in flight (40/s with a bucket of 10 and answers after 1.5 s): bursts
 /// in step look just like slots to it.

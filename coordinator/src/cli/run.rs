@@ -319,7 +319,8 @@ fn conclude(
     statistics: Option<&StatisticsSnapshot>,
 ) -> Exit {
     let counts = summary.counts;
-    let mut line = format!("{} documents: {} ok", counts.total, counts.ok);
+    let noun = if counts.total == 1 { "document" } else { "documents" };
+    let mut line = format!("{} {noun}: {} ok", counts.total, counts.ok);
     for (count, name) in
         [(counts.failed, "failed"), (counts.skipped, "skipped"), (counts.incomplete, "incomplete")]
     {

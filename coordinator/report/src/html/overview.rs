@@ -115,7 +115,7 @@ pub(super) fn glance(summary: &Summary) -> Option<Section> {
                 div class="panel" {
                     h3 { "Confidence of the analysis" }
                     (chart::columns("confidence", "Documents by confidence of the analysis", &description(&certain, "or more"), &certain, "bar2"))
-                    p class="muted" { "How likely an analysis is right and complete, from 0 to 1, as the rules estimate it." }
+                    p class="muted" { "How likely an analysis is right and complete, from 0 to 1, as the rules or the model estimate it." }
                 }
                 @if periods.len() > 1 {
                     div class="panel" {

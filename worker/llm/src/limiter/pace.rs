@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::bucket::Bucket;
 
-/// Refusals of requests that were sent this close together are one moment.
+/// Refusals of requests that were sent within so long are one moment. Counted from its first one: a pace far too fast
+/// is refused without a pause, which must not become one moment without end.
 const MOMENT: Duration = Duration::from_millis(50);
 /// Fewer admissions than this between two moments say nothing about the rate.
 const FEWEST: u64 = 3;
@@ -58,7 +59,6 @@ pub enum Cause {
 #[derive(Debug, Clone, Copy)]
 struct Moment {
     first: Instant,
-    last: Instant,
     /// Highest number of a request refused in it.
     top: u64,
     /// Requests admitted up to it.
@@ -131,25 +131,29 @@ impl Pace {
     /// A request was refused.
     pub(crate) fn refused(&mut self, sent: Sent, refusal: Refusal, now: Instant) {
         self.refused += 1;
-        let of_last = self.last.is_some_and(|last| sent.at <= last.last + MOMENT);
+        let of_last = self.last.is_some_and(|last| sent.at <= last.first + MOMENT);
+        let mut is_apart = false;
         if !of_last {
-            self.before = self.last;
+            let admitted = sent.sequence.saturating_sub(self.refused);
+            let since = self.last.map(|last| admitted.saturating_sub(last.admitted));
+            // What was hardly admitted anything since its last moment is in the same want still: it is measured from
+            // where that began, the better the longer it lasts.
+            if self.before.is_none() || since.is_none_or(|since| since >= FEWEST) {
+                self.before = self.last;
+                is_apart = true;
+            }
+            self.dry = if since == Some(0) { self.dry + 1 } else { 0 };
             let left = if self.bucket.is_some() { 1.0 } else { 0.5 };
-            let moment = Moment { first: sent.at, last: sent.at, top: sent.sequence, admitted: 0, left };
-            self.last = Some(moment);
+            self.last = Some(Moment { first: sent.at, top: sent.sequence, admitted, left });
         }
         let refused = self.refused;
         if let Some(last) = &mut self.last {
-            last.last = last.last.max(sent.at);
             last.top = last.top.max(sent.sequence);
             last.admitted = last.top.saturating_sub(refused);
         }
-        if !of_last {
-            self.dry = if self.admitted_between() == Some(0) { self.dry + 1 } else { 0 };
-        }
-        match refusal.cause {
-            Cause::Rate => self.measure(of_last, now),
-            Cause::Room => {}
+        // Where a rate is known it is the pace that was refused, whatever else it looks like.
+        if refusal.cause == Cause::Rate || self.rate.is_some() {
+            self.measure(of_last, is_apart, now);
         }
         // A pause is for when nothing better is known: a measured pace knows when the next request fits, and an
         // answer on its way will show whether it frees room. Whole seconds are coarse.
@@ -159,11 +163,7 @@ impl Pace {
         }
     }
 
-    fn admitted_between(&self) -> Option<u64> {
-        Some(self.last?.admitted.saturating_sub(self.before?.admitted))
-    }
-
-    fn measure(&mut self, again: bool, now: Instant) {
+    fn measure(&mut self, again: bool, is_apart: bool, now: Instant) {
         let measured = self.before.zip(self.last).and_then(|(before, last)| {
             let admitted = last.admitted.saturating_sub(before.admitted);
             let seconds = last.first.saturating_duration_since(before.first).as_secs_f64();
@@ -178,7 +178,7 @@ impl Pace {
                 None => return,
             },
         };
-        if !again && self.rate.is_some() {
+        if is_apart && self.rate.is_some() {
             self.hold = (self.hold * 4).min(LONGEST_HOLD);
         }
         // After a burst anything between none and one request is left: half a request's time more is waited.

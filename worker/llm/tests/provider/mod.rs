@@ -116,6 +116,9 @@ pub(crate) struct Provider {
     pub(crate) limit: Limit,
     pub(crate) latency: Duration,
     pub(crate) spread: f64,
+    /// Longest time on the way there, beyond the shortest: requests overtake each other.
+    pub(crate) jitter: Duration,
+    pub(crate) seed: u64,
     pub(crate) refusal_latency: Duration,
     pub(crate) retry_after: bool,
     /// Units of the limit that a request takes.
@@ -127,6 +130,8 @@ pub(crate) fn provider(limit: Limit) -> Provider {
         limit,
         latency: Duration::from_millis(500),
         spread: 0.0,
+        jitter: Duration::ZERO,
+        seed: 7,
         refusal_latency: Duration::from_millis(2),
         retry_after: true,
         units: 1.0,
@@ -149,14 +154,15 @@ impl Provider {
             _ => 0.0,
         };
         let level = Arc::new(Mutex::new(Level { left: full, at: begin, window: 0 }));
-        let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(7)));
+        let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(self.seed)));
         let service = service_fn({
             let seen = seen.clone();
             move |request: ModelRequest| -> Answering {
                 let (seen, level, random) = (seen.clone(), level.clone(), random.clone());
                 Box::pin(async move {
                     // The way there.
-                    sleep(Duration::from_millis(1)).await;
+                    let delay = self.jitter.mul_f64(random.lock().unwrap().f64());
+                    sleep(Duration::from_millis(1) + delay).await;
                     seen.asked.fetch_add(1, Ordering::SeqCst);
                     let wait = self.admit(&mut level.lock().unwrap(), &seen, begin);
                     if let Some(wait) = wait {

@@ -136,7 +136,7 @@ impl Pace {
         if !of_last {
             let admitted = sent.sequence.saturating_sub(self.refused);
             let since = self.last.map(|last| admitted.saturating_sub(last.admitted));
-            // What was hardly admitted anything since its last moment is in the same want still: it is measured from
+            // Where hardly anything was admitted since the last moment, it is the same want still: it is measured from
             // where that began, the better the longer it lasts.
             if self.before.is_none() || since.is_none_or(|since| since >= FEWEST) {
                 self.before = self.last;

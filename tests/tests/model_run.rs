@@ -188,7 +188,7 @@ fn what_no_waiting_mends_is_said_before_anything_is_spent() {
         ("a wrong key", wrong_key.v1(), &["401", "LLM_API_KEY"][..]),
         ("an unknown model", other_model.v1(), &["404", "scripted-model", "LLM_MODEL", "other-model"]),
         ("no server", format!("http://{nobody}/v1"), &["no model can be reached", "Is the server up"]),
-        ("no TLS", plain, &["no model can be reached", "TLS"]),
+        ("no TLS", plain, &["no model can be reached", "no secure connection"]),
     ] {
         let ended = Running::of(command(&room, &address, &["--llm", "always"]).spawn().unwrap()).end();
         assert_eq!(ended.status, Some(1), "{what}: {ended:?}");

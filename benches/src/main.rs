@@ -57,7 +57,7 @@ enum Scenario {
         /// Rounds of the makespans, at least 5
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(5..))]
         rounds: u64,
-        /// Rounds of limits and of backends; each takes about five minutes
+        /// Rounds of limits and of backends; each takes about four minutes
         #[arg(long, default_value_t = 1)]
         limit_rounds: u64,
     },

@@ -128,11 +128,19 @@ struct Asked {
     answered: usize,
 }
 
-/// Asks, and checks that each answer stands in its request's place.
+/// Asks, each request in a task of its own as documents are, and checks that each answer is its request's.
 async fn through_the_client(client: &Client, count: u64) -> Result<Asked, AnyError> {
-    let requests = (0..count).map(request).collect();
+    let requests: Vec<_> = (0..count).map(request).collect();
     let began = Instant::now();
-    let answers = client.ask_all(requests).await;
+    let ask = |request| {
+        let client = client.clone();
+        tokio::spawn(async move { client.ask(request).await })
+    };
+    let tasks: Vec<_> = requests.into_iter().map(ask).collect();
+    let mut answers = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        answers.push(task.await?);
+    }
     let seconds = began.elapsed().as_secs_f64();
     for (id, answer) in (0..).zip(&answers) {
         let Ok(answered) = answer else { continue };

@@ -2,7 +2,7 @@
 //! backends of different speeds. The provider is a process of its own.
 
 use std::{
-    fmt,
+    fmt, fs,
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -22,6 +22,7 @@ use url::Url;
 use crate::{
     AnyError,
     figures::Figures,
+    program,
     provider::{MARK, Provider, Settings, TOKENS},
 };
 
@@ -226,6 +227,15 @@ async fn makespan(rounds: usize) -> Result<(), AnyError> {
     }
     println!("bare loop {bare}, client {own}");
 
+    println!(
+        "\nA whole run of the coordinator over 1,000 documents at 100 at once, from its start to its end"
+    );
+    let mut own = Figures::default();
+    for _ in 0..rounds {
+        own.push(whole_run(&provider.url()).await? / 5.0);
+    }
+    println!("{own} of the ideal");
+
     println!("\nOne in ten fails for good: 1,000 calls at 100 at once");
     let provider = Provider::start(Settings { fails: Some(10), ..Settings::default() })?;
     let mut own = Figures::default();
@@ -283,6 +293,38 @@ async fn whole_process(url: &str, bare: bool) -> Result<f64, AnyError> {
     } else {
         Err(format!("a process that asks ended with {status}").into())
     }
+}
+
+/// Seconds of `coordinator run --llm always` over 1,000 short documents, each of which must be decided by the model.
+async fn whole_run(url: &str) -> Result<f64, AnyError> {
+    const DOCUMENTS: usize = 1_000;
+    let (folder, url) = (tempfile::tempdir()?, url.to_owned());
+    let set = folder.path().join("set");
+    fs::create_dir(&set)?;
+    for number in 0..DOCUMENTS {
+        let text =
+            format!("The board of the harbour met on the quay and agreed to replace crane {number}.\n");
+        fs::write(set.join(format!("{number:04}.txt")), text)?;
+    }
+    let program = program::coordinator()?;
+    tokio::task::spawn_blocking(move || {
+        let out = folder.path().join("out");
+        let mut command = Command::new(program);
+        command.arg("run").arg(&set).arg("--out").arg(&out);
+        command.args(["--llm", "always", "--max-parallel", "100", "--progress", "none"]);
+        // The folder holds no configuration that would be read beside these.
+        command.current_dir(folder.path()).stdout(Stdio::null());
+        command.env("LLM_PROVIDER", "custom").env("LLM_BASE_URL", url).env("LLM_MODEL", "bench");
+        let began = Instant::now();
+        let status = command.status()?;
+        let seconds = began.elapsed().as_secs_f64();
+        let decided = program::records(&out)?.iter().filter(|record| record["decided_by"] == "llm").count();
+        if !status.success() || decided != DOCUMENTS {
+            return Err(format!("the run ended with {status}; the model decided {decided} documents").into());
+        }
+        Ok(seconds)
+    })
+    .await?
 }
 
 async fn limits(rounds: usize) -> Result<(), AnyError> {

@@ -195,6 +195,9 @@ pub(crate) const MARK: &str = "Document #";
 /// Tokens of each request, input and output together, as this provider counts them.
 pub(crate) const TOKENS: u64 = 30;
 
+/// An answer that satisfies the built-in recipe.
+const OVERVIEW: &str = r#"{"summary":"A crane.","key_points":[],"keywords":["crane"],"document_type":"minutes","confidence":0.9}"#;
+
 impl State {
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
@@ -221,9 +224,13 @@ impl State {
             return error("400 Bad Request", "", "invalid_request_error");
         }
         counts.seen.answered += 1;
+        let content = match number {
+            Some(number) => format!("{MARK}{number}"),
+            // A document of a whole run: what its recipe asks for, as JSON in a JSON string.
+            None => OVERVIEW.replace('"', r#"\""#),
+        };
         let body = format!(
-            r#"{{"object":"chat.completion","model":"bench","choices":[{{"index":0,"message":{{"role":"assistant","content":"{MARK}{}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":20,"completion_tokens":10,"total_tokens":{TOKENS}}}}}"#,
-            number.unwrap_or_default()
+            r#"{{"object":"chat.completion","model":"bench","choices":[{{"index":0,"message":{{"role":"assistant","content":"{content}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":20,"completion_tokens":10,"total_tokens":{TOKENS}}}}}"#,
         );
         reply("200 OK", "", &body)
     }

@@ -8,6 +8,7 @@
 //! | [`analysis`] | what the rules or a model say of a document |
 //! | [`record`] | the one terminal record of a document: a line of `results.jsonl` |
 //! | [`fault`] | why a document has no finding |
+//! | [`cause`] | what is behind an error |
 //! | [`queue`] | the `JobQueue` door and the memory queue |
 //! | [`wire`] | the one conversion between domain types and protobuf |
 //! | [`backoff`], [`shutdown`], [`telemetry`] | waiting between attempts, stopping in two steps, logging |
@@ -15,6 +16,7 @@
 
 pub mod analysis;
 pub mod backoff;
+pub mod cause;
 pub mod document;
 pub mod fault;
 pub mod heap;

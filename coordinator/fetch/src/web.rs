@@ -1,9 +1,9 @@
 //! One request to one address, checked.
 
-use std::{error::Error, io, sync::Arc};
+use std::sync::Arc;
 
 use reqwest::{Client, Response, header, redirect};
-use sheaf_common::fault::{FaultKind, said};
+use sheaf_common::{cause, fault::FaultKind};
 use tokio::time::timeout;
 use url::{Host, Url};
 
@@ -92,16 +92,16 @@ impl Web {
     }
 
     fn no_answer(&self, host: &str, error: &reqwest::Error) -> FetchFailure {
-        if let Some(refused) = cause::<AddressRefused>(error) {
+        if let Some(refused) = cause::find::<AddressRefused>(error) {
             return address_refused(host, refused);
         }
-        let reason = excerpt(&root_cause(error));
+        let reason = excerpt(&cause::root(error));
         if error.is_dns() {
             let what = format!("the name {host} could not be resolved: {reason}");
             let hint = "Check the spelling of the host, and that this machine can look names up.";
             return FetchFailure::new(FaultKind::Dns, what, hint, Advice::HostDown);
         }
-        if let Some(tls) = cause::<rustls::Error>(error) {
+        if let Some(tls) = cause::find::<rustls::Error>(error) {
             let what = format!("no secure connection to {host}: {}", excerpt(&tls.to_string()));
             let hint =
                 "Open the address in a browser; its certificate may have expired or be for another name.";
@@ -158,23 +158,4 @@ fn address_refused(host: &str, refused: &AddressRefused) -> FetchFailure {
     let what = format!("{host} was not connected to: {refused}");
     let hint = "If that is meant, allow private addresses (--allow-private-addresses).";
     FetchFailure::new(FaultKind::AddressRefused, what, hint, Advice::GiveUp)
-}
-
-/// Every error in the chain below `error`, those inside I/O errors included, which `source` passes over.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        }
-    })
-}
-
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    chain(error).find_map(|error| error.downcast_ref())
-}
-
-fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let Some(root) = chain(error).last() else { return String::new() };
-    root.downcast_ref::<io::Error>().map_or_else(|| root.to_string(), said)
 }

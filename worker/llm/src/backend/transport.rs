@@ -1,8 +1,6 @@
 //! HTTP to one backend: connections kept, time limited, bodies capped. Never retries.
 
 use std::{
-    error::Error,
-    io,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -16,6 +14,7 @@ use reqwest::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
+use sheaf_common::cause;
 use url::Url;
 
 use super::{
@@ -122,7 +121,7 @@ impl Transport {
             return Ok(client);
         }
         let built = self.shared.build().map_err(|error| {
-            let why = origin.clean(&root_cause(&error));
+            let why = origin.clean(&cause::root(&error));
             let message = format!(
                 "the HTTP client for {} could not be set up (are the system's certificates in place?): {why}",
                 origin.named()
@@ -133,12 +132,12 @@ impl Transport {
     }
 
     fn no_answer(&self, origin: &Origin, error: &reqwest::Error) -> ModelError {
-        if let Some(tls) = cause::<rustls::Error>(error) {
+        if let Some(tls) = cause::find::<rustls::Error>(error) {
             let why = origin.clean(&tls.to_string());
             let message = format!("no secure connection to {}: {why}", origin.named());
             return origin.failure(ModelErrorKind::Tls, message);
         }
-        let why = origin.clean(&root_cause(error));
+        let why = origin.clean(&cause::root(error));
         let message = if error.is_connect() && error.is_timeout() {
             let seconds = self.shared.connect_timeout.as_secs_f64();
             format!("no connection to {} within {seconds:.0} s", origin.named())
@@ -239,29 +238,11 @@ async fn read(origin: &Origin, mut response: Response, most: usize) -> Result<By
             Ok(Some(chunk)) if body.len() + chunk.len() > most => return Err(too_large()),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Err(error) => {
-                let why = origin.clean(&root_cause(&error));
+                let why = origin.clean(&cause::root(&error));
                 let message =
                     format!("{} broke its answer off after {} bytes: {why}", origin.named(), body.len());
                 return Err(origin.failure(ModelErrorKind::Malformed, message));
             }
         }
     }
-}
-
-/// Every error in the chain below `error`, those inside I/O errors included, which `source` passes over.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        }
-    })
-}
-
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    chain(error).find_map(|error| error.downcast_ref())
-}
-
-fn root_cause(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -110,7 +110,7 @@ pub(super) struct RunArguments {
     pub(super) parse_timeout: Duration,
 
     /// Memory, in MiB, that the parsing of one document in a child process may take
-    #[arg(long, value_name = "MIB", default_value_t = 192, value_parser = clap::value_parser!(u64).range(32..=65_536), help_heading = "Limits")]
+    #[arg(long, value_name = "MIB", default_value_t = 160, value_parser = clap::value_parser!(u64).range(32..=65_536), help_heading = "Limits")]
     pub(super) parse_memory: u64,
 
     /// A model for what the rules are unsure of, for every document, or not at all [default: auto when a model is

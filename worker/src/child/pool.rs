@@ -114,10 +114,12 @@ impl ChildPool {
         options: AnalysisOptions,
         time: Duration,
     ) -> Result<Finding, Fault> {
-        let task = wire::encode_task(job, options);
         // Dropping `child` on any early return kills the process.
         let exchange = async {
+            let task = wire::encode_task(job, options);
             frame::write(&mut child.socket, &task, FRAME_LIMIT).await.map_err(|_| FrameError::Closed)?;
+            // The child has it now; while it works, one copy is enough.
+            drop(task);
             frame::read(&mut child.socket, FRAME_LIMIT).await
         };
         match timeout(time, exchange).await {

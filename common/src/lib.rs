@@ -10,6 +10,8 @@
 //! | [`fault`] | why a document has no finding |
 //! | [`cause`] | what is behind an error |
 //! | [`queue`] | the `JobQueue` door and the memory queue |
+//! | [`mode`] | where documents are analysed |
+//! | [`fleet`] | workers that register with a coordinator: what the two say, and the `Fleet` door |
 //! | [`wire`] | the one conversion between domain types and protobuf |
 //! | [`backoff`], [`shutdown`], [`telemetry`] | waiting between attempts, stopping in two steps, logging |
 //! | [`heap`] | what the allocator keeps |
@@ -19,9 +21,11 @@ pub mod backoff;
 pub mod cause;
 pub mod document;
 pub mod fault;
+pub mod fleet;
 pub mod heap;
 pub mod id;
 pub mod job;
+pub mod mode;
 pub mod queue;
 pub mod record;
 pub mod shutdown;

@@ -24,6 +24,7 @@ pub mod heartbeat;
 pub mod intake;
 pub mod reviewer;
 
-pub use engine::{Engine, EngineLimits, Mode};
+pub use engine::{Engine, EngineLimits};
 pub use intake::Worker;
 pub use reviewer::{Policy, Reviewer};
+pub use sheaf_common::mode::Mode;

@@ -1,0 +1,158 @@
+//! A run as a worker is given it.
+
+use std::{fmt, time::Duration};
+
+use url::Url;
+
+use crate::{id::RunId, job::AnalysisOptions, mode::Mode};
+
+/// The configuration of a run. It never holds a key of a model's provider: each worker has its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    /// The run.
+    pub run: RunId,
+    /// Where its jobs are.
+    pub redis: RedisAccess,
+    /// Parts into which its queue is split.
+    pub shards: u16,
+    /// How its documents are analysed.
+    pub options: AnalysisOptions,
+    /// Where they are analysed.
+    pub mode: Mode,
+    /// Wall clock for one document.
+    pub parse_timeout: Duration,
+    /// Memory of a child process beyond its own code and stack, in bytes.
+    pub parse_memory_bytes: u64,
+    /// Which documents a model is asked about.
+    pub llm: LlmPolicy,
+    /// How models are asked.
+    pub models: ModelSettings,
+    /// What the whole run may cost.
+    pub budget: Budget,
+}
+
+/// Which documents of a run a model is asked about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LlmPolicy {
+    /// None.
+    Never,
+    /// Those that the rules are unsure of.
+    #[default]
+    Unsure,
+    /// Every one that has text.
+    Every,
+}
+
+/// How the models of a run are asked; each limit is the whole fleet's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ModelSettings {
+    /// One request at a time.
+    pub no_parallel: bool,
+    /// Most requests at once; `None`: what the backends take.
+    pub max_parallel: Option<u32>,
+    /// Requests a minute that the key allows; `None`: learned.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens a minute that the key allows; `None`: learned.
+    pub tokens_per_minute: Option<u64>,
+}
+
+/// Ceilings of a run, over all its workers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Budget {
+    /// US dollars.
+    pub usd: Option<f64>,
+    /// Tokens, input and output together.
+    pub tokens: Option<u64>,
+}
+
+/// Where a run's Redis is. The URL may hold a password, which `Debug` does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisAccess {
+    /// As the coordinator reaches it.
+    pub url: String,
+    /// Redis runs beside the coordinator: a worker reaches it at the host at which it reaches the coordinator.
+    pub host_is_coordinator: bool,
+}
+
+/// Why a worker cannot tell where Redis is.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the address of Redis that the coordinator gave cannot be used: {why}; start the coordinator with a \
+     --redis-url that its workers can reach"
+)]
+pub struct RedisAccessError {
+    why: String,
+}
+
+impl RedisAccess {
+    /// The URL for a worker that reaches the coordinator at `coordinator_host` (a name, or an address without
+    /// brackets).
+    ///
+    /// # Errors
+    ///
+    /// When the host is to be replaced in something that is no URL with a host.
+    pub fn reached_from(&self, coordinator_host: &str) -> Result<String, RedisAccessError> {
+        if !self.host_is_coordinator {
+            return Ok(self.url.clone());
+        }
+        // The URL itself stays out of the message: it may hold a password.
+        let unusable = |why: &dyn fmt::Display| RedisAccessError { why: why.to_string() };
+        let mut url = Url::parse(&self.url).map_err(|error| unusable(&error))?;
+        if !url.has_host() {
+            return Err(unusable(&"it names no host"));
+        }
+        let host = if coordinator_host.contains(':') && !coordinator_host.starts_with('[') {
+            format!("[{coordinator_host}]")
+        } else {
+            coordinator_host.to_owned()
+        };
+        url.set_host(Some(&host)).map_err(|error| unusable(&error))?;
+        Ok(url.into())
+    }
+}
+
+impl fmt::Debug for RedisAccess {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = match Url::parse(&self.url) {
+            Ok(url) => {
+                format!("{}://{}:{}", url.scheme(), url.host_str().unwrap_or("-"), url.port().unwrap_or(6379))
+            }
+            Err(_) => "unreadable".to_owned(),
+        };
+        out.debug_struct("RedisAccess")
+            .field("at", &shown)
+            .field("host_is_coordinator", &self.host_is_coordinator)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(url: &str, host_is_coordinator: bool) -> RedisAccess {
+        RedisAccess { url: url.to_owned(), host_is_coordinator }
+    }
+
+    #[test]
+    fn the_host_is_replaced_and_nothing_else() {
+        let beside = access("redis://user:pass@127.0.0.1:6390/2?protocol=resp3", true);
+        assert_eq!(beside.reached_from("hub").unwrap(), "redis://user:pass@hub:6390/2?protocol=resp3");
+        assert_eq!(beside.reached_from("::1").unwrap(), "redis://user:pass@[::1]:6390/2?protocol=resp3");
+        assert_eq!(access("redis://a:1", false).reached_from("hub").unwrap(), "redis://a:1");
+    }
+
+    #[test]
+    fn what_is_no_url_with_a_host_is_refused_without_being_shown() {
+        for url in ["nonsense", "unix:/run/redis.sock", ""] {
+            let said = access(url, true).reached_from("hub").unwrap_err().to_string();
+            assert!(said.contains("--redis-url") && !said.contains("redis.sock"), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_password_is_not_shown() {
+        let shown = format!("{:?}", access("redis://user:secret@redis.internal:6390", false));
+        assert!(shown.contains("redis.internal:6390") && !shown.contains("secret"), "{shown}");
+    }
+}

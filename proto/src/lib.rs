@@ -11,3 +11,6 @@
 pub mod v1 {
     include!("gen/sheaf.v1.rs");
 }
+
+/// The descriptors of every message and service, as an encoded `FileDescriptorSet`: what server reflection answers from.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/sheaf.v1.bin");

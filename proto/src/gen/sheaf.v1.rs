@@ -135,3 +135,1011 @@ impl ExtractionEffort {
         }
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegisterRequest {
+    /// Unique for each start of a process.
+    #[prost(string, tag = "1")]
+    pub worker_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub host: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub cores: u32,
+    #[prost(uint64, tag = "5")]
+    pub memory_bytes: u64,
+    /// The modes it can work in.
+    #[prost(enumeration = "Mode", repeated, tag = "6")]
+    pub modes: ::prost::alloc::vec::Vec<i32>,
+    /// Version of the program.
+    #[prost(string, tag = "7")]
+    pub version: ::prost::alloc::string::String,
+    /// Version of what is said here. A newer one than one's own is refused.
+    #[prost(uint32, tag = "8")]
+    pub protocol: u32,
+    /// Names of the models that the worker is configured for.
+    #[prost(string, repeated, tag = "9")]
+    pub models: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RegisterResponse {
+    #[prost(string, tag = "1")]
+    pub worker_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub protocol: u32,
+    #[prost(string, tag = "3")]
+    pub version: ::prost::alloc::string::String,
+    /// How long a lease of a job holds without being extended.
+    #[prost(uint64, tag = "4")]
+    pub lease_ms: u64,
+    /// How often leases are extended.
+    #[prost(uint64, tag = "5")]
+    pub heartbeat_ms: u64,
+    /// The runs to work on now.
+    #[prost(message, repeated, tag = "6")]
+    pub runs: ::prost::alloc::vec::Vec<Assignment>,
+}
+/// The configuration of a run.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Assignment {
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    /// May hold the password of this Redis.
+    #[prost(string, tag = "2")]
+    pub redis_url: ::prost::alloc::string::String,
+    /// The worker is to put the host at which it reaches the coordinator into redis_url.
+    #[prost(bool, tag = "3")]
+    pub redis_host_is_coordinator: bool,
+    #[prost(uint32, tag = "4")]
+    pub shards: u32,
+    #[prost(message, optional, tag = "5")]
+    pub options: ::core::option::Option<AnalysisOptions>,
+    #[prost(enumeration = "Mode", tag = "6")]
+    pub mode: i32,
+    #[prost(uint64, tag = "7")]
+    pub parse_timeout_ms: u64,
+    #[prost(uint64, tag = "8")]
+    pub parse_memory_bytes: u64,
+    #[prost(enumeration = "LlmPolicy", tag = "9")]
+    pub llm: i32,
+    #[prost(message, optional, tag = "10")]
+    pub models: ::core::option::Option<ModelSettings>,
+    #[prost(message, optional, tag = "11")]
+    pub budget: ::core::option::Option<Budget>,
+}
+/// Each limit is the whole fleet's; a limit that is absent is found out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ModelSettings {
+    #[prost(bool, tag = "1")]
+    pub no_parallel: bool,
+    #[prost(uint32, optional, tag = "2")]
+    pub max_parallel: ::core::option::Option<u32>,
+    #[prost(uint64, optional, tag = "3")]
+    pub requests_per_minute: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "4")]
+    pub tokens_per_minute: ::core::option::Option<u64>,
+}
+/// Ceilings of a run over all its workers; an absent one is none.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Budget {
+    #[prost(double, optional, tag = "1")]
+    pub usd: ::core::option::Option<f64>,
+    #[prost(uint64, optional, tag = "2")]
+    pub tokens: ::core::option::Option<u64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SessionRequest {
+    #[prost(oneof = "session_request::Said", tags = "1, 2, 3")]
+    pub said: ::core::option::Option<session_request::Said>,
+}
+/// Nested message and enum types in `SessionRequest`.
+pub mod session_request {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Said {
+        /// The first message of a session, and only that.
+        #[prost(message, tag = "1")]
+        Opening(super::SessionOpening),
+        #[prost(message, tag = "2")]
+        Report(super::Report),
+        /// The worker leaves on purpose and holds nothing any more.
+        #[prost(message, tag = "3")]
+        Goodbye(super::Goodbye),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SessionOpening {
+    #[prost(string, tag = "1")]
+    pub worker_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Goodbye {}
+/// How a worker is, each second.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Report {
+    #[prost(message, optional, tag = "1")]
+    pub load: ::core::option::Option<Load>,
+    #[prost(message, repeated, tag = "2")]
+    pub leases: ::prost::alloc::vec::Vec<RunLeases>,
+    /// Documents done since the worker started.
+    #[prost(uint64, tag = "3")]
+    pub done: u64,
+    #[prost(message, repeated, tag = "4")]
+    pub rates: ::prost::alloc::vec::Vec<KeyRate>,
+    /// Why the worker is not well; empty when it is.
+    #[prost(string, tag = "5")]
+    pub unwell: ::prost::alloc::string::String,
+    #[prost(enumeration = "Intake", tag = "6")]
+    pub intake: i32,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct Load {
+    /// Documents in flight.
+    #[prost(uint32, tag = "1")]
+    pub in_flight: u32,
+    /// Documents taken at once.
+    #[prost(uint32, tag = "2")]
+    pub slots: u32,
+    /// Child processes that are alive.
+    #[prost(uint32, tag = "3")]
+    pub children: u32,
+    /// Share of the worker's cores in use, 0 to 1.
+    #[prost(double, tag = "4")]
+    pub cpu_share: f64,
+    #[prost(uint64, tag = "5")]
+    pub resident_bytes: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RunLeases {
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leases: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeyRate {
+    /// Name of the key, never the key.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(double, tag = "2")]
+    pub requests_per_minute: f64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SessionResponse {
+    #[prost(oneof = "session_response::Order", tags = "1, 2, 3, 4, 5, 6")]
+    pub order: ::core::option::Option<session_response::Order>,
+}
+/// Nested message and enum types in `SessionResponse`.
+pub mod session_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Order {
+        /// Take no new work, finish what is in flight, leave.
+        #[prost(message, tag = "1")]
+        Drain(super::Drain),
+        /// Take no new work until told to resume.
+        #[prost(message, tag = "2")]
+        Pause(super::Pause),
+        #[prost(message, tag = "3")]
+        Resume(super::Resume),
+        #[prost(message, tag = "4")]
+        Share(super::Share),
+        #[prost(message, tag = "5")]
+        Assign(super::Assignment),
+        #[prost(message, tag = "6")]
+        Withdraw(super::Withdraw),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Drain {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Pause {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Resume {}
+/// The limits of keys are shared by this many workers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Share {
+    #[prost(uint32, tag = "1")]
+    pub workers: u32,
+}
+/// Work on this run no more.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Withdraw {
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListWorkersRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListWorkersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub workers: ::prost::alloc::vec::Vec<RosterEntry>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RosterEntry {
+    #[prost(string, tag = "1")]
+    pub worker_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub host: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(enumeration = "WorkerState", tag = "5")]
+    pub state: i32,
+    #[prost(message, optional, tag = "6")]
+    pub load: ::core::option::Option<Load>,
+    #[prost(uint64, tag = "7")]
+    pub done: u64,
+    #[prost(uint64, tag = "8")]
+    pub silent_ms: u64,
+    /// Empty when the worker is well.
+    #[prost(string, tag = "9")]
+    pub unwell: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommandRequest {
+    #[prost(string, tag = "1")]
+    pub worker_id: ::prost::alloc::string::String,
+    #[prost(oneof = "command_request::Command", tags = "2, 3, 4")]
+    pub command: ::core::option::Option<command_request::Command>,
+}
+/// Nested message and enum types in `CommandRequest`.
+pub mod command_request {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Command {
+        #[prost(message, tag = "2")]
+        Drain(super::Drain),
+        #[prost(message, tag = "3")]
+        Pause(super::Pause),
+        #[prost(message, tag = "4")]
+        Resume(super::Resume),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommandResponse {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountsRequest {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountsResponse {
+    /// Workers that are not lost.
+    #[prost(uint32, tag = "1")]
+    pub workers: u32,
+    #[prost(uint32, tag = "2")]
+    pub lost: u32,
+    /// Of the workers, those that take no new work.
+    #[prost(uint32, tag = "3")]
+    pub closed: u32,
+    #[prost(uint64, tag = "4")]
+    pub in_flight: u64,
+    #[prost(uint64, tag = "5")]
+    pub slots: u64,
+    /// Documents done by the workers that are known now, since they started.
+    #[prost(uint64, tag = "6")]
+    pub done: u64,
+    /// Jobs that wait.
+    #[prost(uint64, tag = "7")]
+    pub backlog: u64,
+    #[prost(uint32, tag = "8")]
+    pub wanted_workers: u32,
+}
+/// Where documents are analysed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Mode {
+    Unspecified = 0,
+    Sync = 1,
+    Async = 2,
+    Process = 3,
+    Hybrid = 4,
+}
+impl Mode {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MODE_UNSPECIFIED",
+            Self::Sync => "MODE_SYNC",
+            Self::Async => "MODE_ASYNC",
+            Self::Process => "MODE_PROCESS",
+            Self::Hybrid => "MODE_HYBRID",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MODE_UNSPECIFIED" => Some(Self::Unspecified),
+            "MODE_SYNC" => Some(Self::Sync),
+            "MODE_ASYNC" => Some(Self::Async),
+            "MODE_PROCESS" => Some(Self::Process),
+            "MODE_HYBRID" => Some(Self::Hybrid),
+            _ => None,
+        }
+    }
+}
+/// Which documents of a run a model is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LlmPolicy {
+    Unspecified = 0,
+    Never = 1,
+    Unsure = 2,
+    Every = 3,
+}
+impl LlmPolicy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LLM_POLICY_UNSPECIFIED",
+            Self::Never => "LLM_POLICY_NEVER",
+            Self::Unsure => "LLM_POLICY_UNSURE",
+            Self::Every => "LLM_POLICY_EVERY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LLM_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
+            "LLM_POLICY_NEVER" => Some(Self::Never),
+            "LLM_POLICY_UNSURE" => Some(Self::Unsure),
+            "LLM_POLICY_EVERY" => Some(Self::Every),
+            _ => None,
+        }
+    }
+}
+/// Whether a worker takes new work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Intake {
+    Unspecified = 0,
+    Open = 1,
+    Paused = 2,
+    Draining = 3,
+}
+impl Intake {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "INTAKE_UNSPECIFIED",
+            Self::Open => "INTAKE_OPEN",
+            Self::Paused => "INTAKE_PAUSED",
+            Self::Draining => "INTAKE_DRAINING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "INTAKE_UNSPECIFIED" => Some(Self::Unspecified),
+            "INTAKE_OPEN" => Some(Self::Open),
+            "INTAKE_PAUSED" => Some(Self::Paused),
+            "INTAKE_DRAINING" => Some(Self::Draining),
+            _ => None,
+        }
+    }
+}
+/// How the coordinator sees a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WorkerState {
+    Unspecified = 0,
+    /// Registered, and its session is not open yet.
+    Joining = 1,
+    Working = 2,
+    Paused = 3,
+    Draining = 4,
+    /// Nothing was heard from it for too long.
+    Lost = 5,
+}
+impl WorkerState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WORKER_STATE_UNSPECIFIED",
+            Self::Joining => "WORKER_STATE_JOINING",
+            Self::Working => "WORKER_STATE_WORKING",
+            Self::Paused => "WORKER_STATE_PAUSED",
+            Self::Draining => "WORKER_STATE_DRAINING",
+            Self::Lost => "WORKER_STATE_LOST",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WORKER_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "WORKER_STATE_JOINING" => Some(Self::Joining),
+            "WORKER_STATE_WORKING" => Some(Self::Working),
+            "WORKER_STATE_PAUSED" => Some(Self::Paused),
+            "WORKER_STATE_DRAINING" => Some(Self::Draining),
+            "WORKER_STATE_LOST" => Some(Self::Lost),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod fleet_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// The coordinator's side of the fleet.
+    #[derive(Debug, Clone)]
+    pub struct FleetClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> FleetClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> FleetClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            FleetClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// A worker introduces itself, for the first time or again under the same id.
+        pub async fn register(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RegisterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RegisterResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sheaf.v1.Fleet/Register");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sheaf.v1.Fleet", "Register"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// A registered worker's session: it says how it is, the coordinator gives orders.
+        pub async fn session(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::SessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SessionResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sheaf.v1.Fleet/Session");
+            let mut req = request.into_streaming_request();
+            req.extensions_mut().insert(GrpcMethod::new("sheaf.v1.Fleet", "Session"));
+            self.inner.streaming(req, path, codec).await
+        }
+        /// Every worker that is known.
+        pub async fn list_workers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListWorkersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListWorkersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sheaf.v1.Fleet/ListWorkers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sheaf.v1.Fleet", "ListWorkers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An operator asks something of a worker.
+        pub async fn command(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CommandRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CommandResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sheaf.v1.Fleet/Command");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sheaf.v1.Fleet", "Command"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The fleet in numbers.
+        pub async fn counts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CountsRequest>,
+        ) -> std::result::Result<tonic::Response<super::CountsResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/sheaf.v1.Fleet/Counts");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("sheaf.v1.Fleet", "Counts"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod fleet_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with FleetServer.
+    #[async_trait]
+    pub trait Fleet: std::marker::Send + std::marker::Sync + 'static {
+        /// A worker introduces itself, for the first time or again under the same id.
+        async fn register(
+            &self,
+            request: tonic::Request<super::RegisterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RegisterResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the Session method.
+        type SessionStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SessionResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// A registered worker's session: it says how it is, the coordinator gives orders.
+        async fn session(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::SessionRequest>>,
+        ) -> std::result::Result<tonic::Response<Self::SessionStream>, tonic::Status>;
+        /// Every worker that is known.
+        async fn list_workers(
+            &self,
+            request: tonic::Request<super::ListWorkersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListWorkersResponse>,
+            tonic::Status,
+        >;
+        /// An operator asks something of a worker.
+        async fn command(
+            &self,
+            request: tonic::Request<super::CommandRequest>,
+        ) -> std::result::Result<tonic::Response<super::CommandResponse>, tonic::Status>;
+        /// The fleet in numbers.
+        async fn counts(
+            &self,
+            request: tonic::Request<super::CountsRequest>,
+        ) -> std::result::Result<tonic::Response<super::CountsResponse>, tonic::Status>;
+    }
+    /// The coordinator's side of the fleet.
+    #[derive(Debug)]
+    pub struct FleetServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> FleetServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for FleetServer<T>
+    where
+        T: Fleet,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/sheaf.v1.Fleet/Register" => {
+                    #[allow(non_camel_case_types)]
+                    struct RegisterSvc<T: Fleet>(pub Arc<T>);
+                    impl<T: Fleet> tonic::server::UnaryService<super::RegisterRequest>
+                    for RegisterSvc<T> {
+                        type Response = super::RegisterResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RegisterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::register(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RegisterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sheaf.v1.Fleet/Session" => {
+                    #[allow(non_camel_case_types)]
+                    struct SessionSvc<T: Fleet>(pub Arc<T>);
+                    impl<T: Fleet> tonic::server::StreamingService<super::SessionRequest>
+                    for SessionSvc<T> {
+                        type Response = super::SessionResponse;
+                        type ResponseStream = T::SessionStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::SessionRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::session(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SessionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sheaf.v1.Fleet/ListWorkers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListWorkersSvc<T: Fleet>(pub Arc<T>);
+                    impl<T: Fleet> tonic::server::UnaryService<super::ListWorkersRequest>
+                    for ListWorkersSvc<T> {
+                        type Response = super::ListWorkersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListWorkersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::list_workers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListWorkersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sheaf.v1.Fleet/Command" => {
+                    #[allow(non_camel_case_types)]
+                    struct CommandSvc<T: Fleet>(pub Arc<T>);
+                    impl<T: Fleet> tonic::server::UnaryService<super::CommandRequest>
+                    for CommandSvc<T> {
+                        type Response = super::CommandResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CommandRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::command(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CommandSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sheaf.v1.Fleet/Counts" => {
+                    #[allow(non_camel_case_types)]
+                    struct CountsSvc<T: Fleet>(pub Arc<T>);
+                    impl<T: Fleet> tonic::server::UnaryService<super::CountsRequest>
+                    for CountsSvc<T> {
+                        type Response = super::CountsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CountsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::counts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CountsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for FleetServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "sheaf.v1.Fleet";
+    impl<T> tonic::server::NamedService for FleetServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}

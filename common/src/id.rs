@@ -84,8 +84,13 @@ impl fmt::Display for ContentHash {
 }
 
 /// Tells one delivery of a job from the next: a commit with the token of an earlier delivery is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AttemptToken(pub u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttemptToken {
+    /// Where the queue has the job.
+    pub(crate) place: u16,
+    /// Unique there, for ever.
+    pub(crate) number: u128,
+}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,8 @@
 //! | [`record`] | the one terminal record of a document: a line of `results.jsonl` |
 //! | [`fault`] | why a document has no finding |
 //! | [`cause`] | what is behind an error |
-//! | [`queue`] | the `JobQueue` door and the memory queue |
+//! | [`queue`] | the `JobQueue` door, the memory queue, and the queue in Redis |
+//! | [`redis`], [`keys`] | Redis as Sheaf uses it, and every key that Sheaf has in it |
 //! | [`mode`] | where documents are analysed |
 //! | [`fleet`] | workers that register with a coordinator: what the two say, and the `Fleet` door |
 //! | [`wire`] | the one conversion between domain types and protobuf |
@@ -25,9 +26,11 @@ pub mod fleet;
 pub mod heap;
 pub mod id;
 pub mod job;
+pub mod keys;
 pub mod mode;
 pub mod queue;
 pub mod record;
+pub mod redis;
 pub mod shutdown;
 pub mod telemetry;
 pub mod wire;

@@ -186,13 +186,14 @@ pub struct Finding {
 }
 
 /// What a worker commits for one job: its record, and what the coordinator needs beside it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Place of the document in the input, from 0.
     pub sequence: u64,
     /// The terminal record.
     pub record: Record,
     /// Links of the document as written, for a crawl.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<String>,
     /// What the links are relative to: `<base href>` where the document has one.
     pub base_href: Option<String>,

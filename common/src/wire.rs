@@ -2,6 +2,8 @@
 //!
 //! No other file names a message of `sheaf-proto`; a test in `tests/` holds the house to that.
 
+pub mod fleet;
+
 use bytes::Bytes;
 use prost::Message;
 use sheaf_proto::v1;
@@ -41,32 +43,26 @@ pub enum WireError {
     },
 }
 
+/// A job as bytes, without its body, which travels beside it.
+pub fn encode_job(job: &Job) -> Vec<u8> {
+    v1::Job { body: Bytes::new(), ..job_message(job) }.encode_to_vec()
+}
+
+/// Reads what [`encode_job`] wrote; the body is empty.
+pub fn decode_job(bytes: &[u8]) -> Result<Job, WireError> {
+    job_of(v1::Job::decode(bytes)?)
+}
+
 /// A task for a parsing child process, as bytes.
 pub fn encode_task(job: &Job, options: AnalysisOptions) -> Vec<u8> {
-    let options = v1::AnalysisOptions {
-        extraction: effort(options.extraction).into(),
-        include_text: options.include_text,
-        include_links: options.include_links,
-    };
-    v1::ChildTask { job: Some(job_message(job)), options: Some(options) }.encode_to_vec()
+    v1::ChildTask { job: Some(job_message(job)), options: Some(options_message(options)) }.encode_to_vec()
 }
 
 /// Reads what [`encode_task`] wrote.
 pub fn decode_task(bytes: Bytes) -> Result<(Job, AnalysisOptions), WireError> {
     let task = v1::ChildTask::decode(bytes)?;
     let job = job_of(task.job.ok_or(WireError::Missing("job"))?)?;
-    let options = task.options.ok_or(WireError::Missing("options"))?;
-    let extraction = match options.extraction() {
-        v1::ExtractionEffort::Fast => Extraction::Fast,
-        v1::ExtractionEffort::Auto => Extraction::Auto,
-        v1::ExtractionEffort::Best => Extraction::Best,
-        v1::ExtractionEffort::Unspecified => return Err(WireError::Missing("options.extraction")),
-    };
-    let options = AnalysisOptions {
-        extraction,
-        include_text: options.include_text,
-        include_links: options.include_links,
-    };
+    let options = options_of(task.options.ok_or(WireError::Missing("options"))?)?;
     Ok((job, options))
 }
 
@@ -105,6 +101,28 @@ pub fn decode_reply(bytes: Bytes) -> Result<Reply, WireError> {
         }),
     };
     Ok(Reply { outcome, resident_bytes: reply.resident_bytes })
+}
+
+fn options_message(options: AnalysisOptions) -> v1::AnalysisOptions {
+    v1::AnalysisOptions {
+        extraction: effort(options.extraction).into(),
+        include_text: options.include_text,
+        include_links: options.include_links,
+    }
+}
+
+fn options_of(options: v1::AnalysisOptions) -> Result<AnalysisOptions, WireError> {
+    let extraction = match options.extraction() {
+        v1::ExtractionEffort::Fast => Extraction::Fast,
+        v1::ExtractionEffort::Auto => Extraction::Auto,
+        v1::ExtractionEffort::Best => Extraction::Best,
+        v1::ExtractionEffort::Unspecified => return Err(WireError::Missing("options.extraction")),
+    };
+    Ok(AnalysisOptions {
+        extraction,
+        include_text: options.include_text,
+        include_links: options.include_links,
+    })
 }
 
 fn effort(extraction: Extraction) -> v1::ExtractionEffort {

@@ -7,7 +7,7 @@ use std::{
 
 use sheaf_common::record::{Outcome, Record, Status, Usage};
 use sheaf_fetch::is_same_site;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use url::Url;
 
 use crate::{
@@ -29,6 +29,8 @@ pub(crate) enum Arrival {
     Ended(Box<Outcome>, Option<ContentKey>),
     /// A document has the content of another one that was recorded.
     Copied(Box<Copy>, Recorded),
+    /// Somebody waits until everything that arrived before this is recorded.
+    Recorded(oneshot::Sender<()>),
 }
 
 /// Documents between acceptance and record, by sequence: bounded by the admission.
@@ -87,7 +89,7 @@ impl Recorder {
     ) -> Result<ResultsFile, FolderError> {
         let mut batch = Vec::with_capacity(BATCH);
         while arrivals.recv_many(&mut batch, BATCH).await > 0 {
-            let mut written = Vec::new();
+            let (mut written, mut waiting) = (Vec::new(), Vec::new());
             for arrival in batch.drain(..) {
                 match arrival {
                     Arrival::Ended(outcome, content) => self.ended(&outcome, content, &mut written)?,
@@ -95,10 +97,15 @@ impl Recorder {
                         let first = self.results.read(of)?;
                         self.copied(&copy, &first, &mut written)?;
                     }
+                    Arrival::Recorded(waiter) => waiting.push(waiter),
                 }
             }
             self.results.flush()?;
             // Nobody learns of a record before it is safe.
+            for waiter in waiting {
+                // Whoever no longer waits has ended.
+                let _nobody_waits = waiter.send(());
+            }
             for status in written {
                 self.tally.recorded(status);
                 self.admission.add_permits(1);

@@ -17,14 +17,14 @@ use sheaf_common::{
     fault::{Fault, FaultKind},
     id::WorkerId,
     job::AnalysisOptions,
-    queue::{JobQueue, MemoryQueue, QueueLimits},
+    queue::{Collected, JobQueue, MemoryQueue, QueueLimits, Receipt},
     record::{Outcome, Record, Status},
     shutdown::Shutdown,
 };
 use sheaf_fetch::{FetchLimits, HttpFetcher, Lookup, SetupError};
 use sheaf_worker::{Engine, EngineLimits, Mode, Reviewer, Worker, child::ChildCommand, heartbeat::Heartbeat};
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, oneshot},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,8 @@ const ADMITTED: u32 = 4_096;
 const ARRIVALS: usize = 256;
 /// Outcomes collected at once.
 const COLLECTED: usize = 64;
+/// Collected batches whose recording is still under way.
+const UNCONFIRMED: usize = 16;
 /// How long one call waits for outcomes.
 const COLLECT_WAIT: Duration = Duration::from_millis(500);
 
@@ -236,7 +238,7 @@ fn child_command(program: PathBuf) -> ChildCommand {
     ChildCommand { program, arguments: vec!["parse-child".into()] }
 }
 
-/// Carries outcomes from the queue to the recorder.
+/// Carries outcomes from the queue to the recorder, and confirms them to the queue when they are recorded.
 async fn collect<Q: JobQueue>(
     queue: Arc<Q>,
     arrivals: mpsc::Sender<Arrival>,
@@ -244,13 +246,28 @@ async fn collect<Q: JobQueue>(
     tally: Arc<Tally>,
     ended: CancellationToken,
 ) {
+    let (safe, mut confirming) = mpsc::channel::<(Receipt, oneshot::Receiver<()>)>(UNCONFIRMED);
+    let confirmed = tokio::spawn({
+        let queue = queue.clone();
+        async move {
+            while let Some((receipt, recorded)) = confirming.recv().await {
+                // A recorder that is gone has failed: what it did not record is collected again.
+                if recorded.await.is_ok()
+                    && let Err(error) = queue.confirm(receipt).await
+                {
+                    tracing::warn!(%error, "recorded outcomes could not be confirmed; the next ones confirm them too");
+                }
+            }
+        }
+    });
     while let Some(collected) = ended.run_until_cancelled(queue.collect(COLLECTED, COLLECT_WAIT)).await {
         match collected {
             Err(error) => {
                 tracing::warn!(%error, "no outcomes could be collected, trying again");
                 tokio::time::sleep(COLLECT_WAIT).await;
             }
-            Ok(outcomes) => {
+            Ok(Collected { outcomes, .. }) if outcomes.is_empty() => {}
+            Ok(Collected { outcomes, receipt }) => {
                 for outcome in outcomes {
                     tally.analysed();
                     let content = in_flight.content(outcome.sequence);
@@ -258,8 +275,19 @@ async fn collect<Q: JobQueue>(
                         return;
                     }
                 }
+                let (recorded, waiting) = oneshot::channel();
+                if arrivals.send(Arrival::Recorded(recorded)).await.is_err()
+                    || safe.send((receipt, waiting)).await.is_err()
+                {
+                    return;
+                }
             }
         }
+    }
+    drop(safe);
+    drop(arrivals);
+    if confirmed.await.is_err() {
+        tracing::warn!("confirming outcomes ended by a defect");
     }
 }
 

@@ -98,6 +98,9 @@ impl<Q: JobQueue> Worker<Q> {
         };
         match self.queue.commit(token, outcome).await {
             Ok(Commit::Committed) => {}
+            Ok(Commit::AlreadyTerminal) => {
+                tracing::debug!(source, "another job for this document was committed before");
+            }
             Ok(Commit::LeaseLost) => {
                 tracing::warn!(source, "the lease was lost before the commit");
             }

@@ -65,6 +65,12 @@ async fn lease_one<Q: JobQueue>(queue: &Q, name: &str) -> Leased {
     leased.remove(0)
 }
 
+async fn collect<Q: JobQueue>(queue: &Q, most: usize) -> Vec<Outcome> {
+    let collected = queue.collect(most, SOON).await.expect("collect");
+    queue.confirm(collected.receipt).await.expect("confirm");
+    collected.outcomes
+}
+
 /// Jobs come in order of pushing, each to one worker, and are gone when committed.
 pub async fn delivers_in_order_and_once<Q: JobQueue>(queue: Q) {
     for number in 0..3 {
@@ -78,7 +84,7 @@ pub async fn delivers_in_order_and_once<Q: JobQueue>(queue: Q) {
     for leased in leased.iter().chain([&third]) {
         assert_eq!(queue.commit(leased.token, outcome(leased)).await.expect("commit"), Commit::Committed);
     }
-    let collected = queue.collect(10, SOON).await.expect("collect");
+    let collected = collect(&queue, 10).await;
     assert_eq!(collected.iter().map(|outcome| outcome.sequence).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(queue.counts().await.expect("counts"), super::QueueCounts::default());
 }
@@ -89,7 +95,7 @@ pub async fn second_commit_is_refused<Q: JobQueue>(queue: Q) {
     let leased = lease_one(&queue, "a").await;
     assert_eq!(queue.commit(leased.token, outcome(&leased)).await.expect("commit"), Commit::Committed);
     assert_eq!(queue.commit(leased.token, outcome(&leased)).await.expect("commit"), Commit::LeaseLost);
-    assert_eq!(queue.collect(10, SOON).await.expect("collect").len(), 1);
+    assert_eq!(collect(&queue, 10).await.len(), 1);
 }
 
 /// Invariant fenced-commit: who lost the lease cannot commit, extend or release.
@@ -105,7 +111,30 @@ pub async fn zombie_is_fenced_off<Q: JobQueue>(queue: Q) {
     assert_eq!(queue.extend(&[zombie.token, heir.token]).await.expect("extend"), [zombie.token]);
     assert!(!queue.release(zombie.token, Release::HandBack).await.expect("release"));
     assert_eq!(queue.commit(heir.token, outcome(&heir)).await.expect("commit"), Commit::Committed);
-    assert_eq!(queue.collect(10, SOON).await.expect("collect").len(), 1);
+    assert_eq!(collect(&queue, 10).await.len(), 1);
+}
+
+/// A worker that is known to be gone loses its jobs as soon as it is silent, another one does not.
+pub async fn jobs_of_a_lost_worker_come_back_at_once<Q: JobQueue>(queue: Q) {
+    queue.push(job(0)).await.expect("push");
+    queue.push(job(1)).await.expect("push");
+    let gone = lease_one(&queue, "gone").await;
+    let there = lease_one(&queue, "there").await;
+    sleep(SOON).await;
+    let silent = LEASE / 2;
+    assert_eq!(
+        queue.reclaim_from(&worker("gone"), silent).await.expect("reclaim"),
+        0,
+        "it was heard just now"
+    );
+    sleep(silent).await;
+    queue.extend(&[there.token]).await.expect("extend");
+    assert_eq!(queue.reclaim_from(&worker("gone"), silent).await.expect("reclaim"), 1);
+    let heir = lease_one(&queue, "there").await;
+    assert_eq!((heir.job.sequence, heir.job.counters.worker_deaths), (gone.job.sequence, 1));
+    for leased in [&there, &heir] {
+        assert_eq!(queue.commit(leased.token, outcome(leased)).await.expect("commit"), Commit::Committed);
+    }
 }
 
 /// A lease that is extended is not reclaimed.
@@ -155,7 +184,7 @@ pub async fn poison_ends_as_one_record<Q: JobQueue>(queue: Q) {
         assert_eq!(queue.reclaim().await.expect("reclaim"), 1);
     }
     assert!(queue.lease(&worker("a"), 1, SOON).await.expect("lease").is_empty());
-    let collected = queue.collect(10, SOON).await.expect("collect");
+    let collected = collect(&queue, 10).await;
     let kinds: Vec<_> =
         collected.iter().filter_map(|outcome| outcome.record.error.as_ref()).map(|e| e.kind).collect();
     assert_eq!(kinds, [FaultKind::Poison]);
@@ -193,7 +222,7 @@ pub async fn commit_waits_for_the_collector<Q: JobQueue>(queue: Q) {
     });
     sleep(SOON).await;
     assert!(!waiting.is_finished(), "too many outcomes are uncollected");
-    assert_eq!(queue.collect(1, SOON).await.expect("collect").len(), 1);
+    assert_eq!(collect(&*queue, 1).await.len(), 1);
     let commit = timeout(SOON, waiting).await.expect("room was made").expect("no panic").expect("commit");
     assert_eq!(commit, Commit::Committed);
 }
@@ -203,6 +232,7 @@ pub async fn suite<Q: JobQueue, F: AsyncFn() -> Q>(fresh: F) {
     delivers_in_order_and_once(fresh().await).await;
     second_commit_is_refused(fresh().await).await;
     zombie_is_fenced_off(fresh().await).await;
+    jobs_of_a_lost_worker_come_back_at_once(fresh().await).await;
     extended_lease_holds(fresh().await).await;
     releases_are_counted_apart(fresh().await).await;
     waiting_lease_sees_a_delayed_job(fresh().await).await;

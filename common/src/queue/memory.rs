@@ -12,9 +12,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Commit, DEATHS_TO_POISON, JobQueue, Leased, QueueCounts, QueueError, Release};
+use super::{
+    Collected, Commit, DEATHS_TO_POISON, JobQueue, Leased, QueueCounts, QueueError, Receipt, Release,
+    given_up,
+};
 use crate::{
-    fault::{Fault, FaultKind},
     id::{AttemptToken, WorkerId},
     job::Job,
     record::Outcome,
@@ -133,7 +135,7 @@ impl State {
             && let Some(waiting) = self.ready.pop_front()
         {
             self.ready_bytes -= waiting.job.body.len();
-            let token = AttemptToken(self.number());
+            let token = AttemptToken { place: 0, number: self.number().into() };
             leased.push(Leased { job: waiting.job.clone(), token, waited: now - waiting.pushed });
             self.leases.insert(token, Held { waiting, worker: worker.clone(), expires: now + lease });
         }
@@ -157,6 +159,35 @@ impl MemoryQueue {
     /// Every change under the lock is complete before anything that could panic, so a poisoned lock is sound.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes back the leases that are `over`, each a death of its worker.
+    fn take_back(&self, over: impl Fn(&Held, Instant) -> bool) -> usize {
+        let reclaimed = {
+            let now = Instant::now();
+            let mut state = self.state();
+            let mut expired: Vec<_> =
+                state.leases.iter().filter(|(_, held)| over(held, now)).map(|(token, _)| *token).collect();
+            expired.sort_unstable();
+            for token in &expired {
+                let Some(mut held) = state.leases.remove(token) else { continue };
+                held.waiting.job.counters.worker_deaths += 1;
+                if held.waiting.job.counters.worker_deaths >= DEATHS_TO_POISON {
+                    let waited = (now - held.waiting.pushed).as_secs_f64() * 1e3;
+                    state.outcomes.push_back(given_up(&held.waiting.job, &held.worker, waited));
+                } else {
+                    state.make_ready(held.waiting);
+                }
+            }
+            expired.len()
+        };
+        if reclaimed > 0 {
+            self.ready.notify_waiters();
+            self.outcome.notify_one();
+            // Whoever waits to commit a reclaimed job must learn that its lease is gone.
+            self.collected.notify_waiters();
+        }
+        reclaimed
     }
 
     /// Waits until `attempt` gives something, trying again after each notification; `None` after `deadline`.
@@ -293,37 +324,15 @@ impl JobQueue for MemoryQueue {
     }
 
     async fn reclaim(&self) -> Result<usize, QueueError> {
-        let reclaimed = {
-            let now = Instant::now();
-            let mut state = self.state();
-            let mut expired: Vec<_> = state
-                .leases
-                .iter()
-                .filter(|(_, held)| held.expires <= now)
-                .map(|(token, _)| *token)
-                .collect();
-            expired.sort_by_key(|token| token.0);
-            for token in &expired {
-                let Some(mut held) = state.leases.remove(token) else { continue };
-                held.waiting.job.counters.worker_deaths += 1;
-                if held.waiting.job.counters.worker_deaths >= DEATHS_TO_POISON {
-                    state.outcomes.push_back(poisoned(&held, now));
-                } else {
-                    state.make_ready(held.waiting);
-                }
-            }
-            expired.len()
-        };
-        if reclaimed > 0 {
-            self.ready.notify_waiters();
-            self.outcome.notify_one();
-            // Whoever waits to commit a reclaimed job must learn that its lease is gone.
-            self.collected.notify_waiters();
-        }
-        Ok(reclaimed)
+        Ok(self.take_back(|held, now| held.expires <= now))
     }
 
-    async fn collect(&self, most: usize, wait: Duration) -> Result<Vec<Outcome>, QueueError> {
+    async fn reclaim_from(&self, worker: &WorkerId, silent: Duration) -> Result<usize, QueueError> {
+        let lease = self.limits.lease;
+        Ok(self.take_back(|held, now| held.worker == *worker && held.expires + silent <= now + lease))
+    }
+
+    async fn collect(&self, most: usize, wait: Duration) -> Result<Collected, QueueError> {
         let deadline = Instant::now() + wait;
         let outcomes = self
             .until(&self.outcome, Some(deadline), |state| {
@@ -335,7 +344,12 @@ impl JobQueue for MemoryQueue {
         if !outcomes.is_empty() {
             self.collected.notify_waiters();
         }
-        Ok(outcomes)
+        Ok(Collected { outcomes, receipt: Receipt::default() })
+    }
+
+    /// What is in memory is gone with the process: there is nothing to keep until then.
+    async fn confirm(&self, _: Receipt) -> Result<(), QueueError> {
+        Ok(())
     }
 
     async fn counts(&self) -> Result<QueueCounts, QueueError> {
@@ -347,20 +361,6 @@ impl JobQueue for MemoryQueue {
             uncollected: state.outcomes.len(),
         })
     }
-}
-
-fn poisoned(held: &Held, now: Instant) -> Outcome {
-    let deaths = held.waiting.job.counters.worker_deaths;
-    let fault = Fault::new(
-        FaultKind::Poison,
-        format!(
-            "{deaths} workers died or fell silent while they analysed this document; the last was {}",
-            held.worker
-        ),
-        "look at the document; the other documents of the run are not affected",
-    );
-    let waited = (now - held.waiting.pushed).as_secs_f64() * 1e3;
-    Outcome::of(&held.waiting.job, &held.worker, waited, Err(fault))
 }
 
 #[cfg(test)]

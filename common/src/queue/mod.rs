@@ -9,19 +9,25 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod memory;
+mod redis;
 
 use std::{future::Future, time::Duration};
 
 pub use memory::{MemoryQueue, QueueLimits};
+pub use redis::{DeadLetter, Held, RedisLimits, RedisQueue, Tallies};
 
 use crate::{
-    id::{AttemptToken, WorkerId},
+    fault::{Fault, FaultKind},
+    id::{AttemptToken, RunId, WorkerId},
     job::Job,
     record::Outcome,
+    redis::RedisError,
 };
 
 /// Deaths of a worker while it held the same document after which the document is given up as poison.
 pub const DEATHS_TO_POISON: u32 = 3;
+/// Errors of a document itself after which it is given up.
+pub const ERRORS_TO_POISON: u32 = 3;
 
 /// A job queue: between the coordinator, which pushes and collects, and workers, which lease and commit.
 ///
@@ -64,12 +70,24 @@ pub trait JobQueue: Send + Sync + 'static {
     /// [`DEATHS_TO_POISON`] workers gets its terminal outcome instead. Returns how many jobs were taken back.
     fn reclaim(&self) -> impl Future<Output = Result<usize, QueueError>> + Send;
 
-    /// Takes up to `most` outcomes, waiting up to `wait` for the first.
+    /// The same for the jobs of one worker that is known to be gone, as soon as it has not extended their leases for
+    /// `silent`. Returns how many were taken back.
+    fn reclaim_from(
+        &self,
+        worker: &WorkerId,
+        silent: Duration,
+    ) -> impl Future<Output = Result<usize, QueueError>> + Send;
+
+    /// Up to `most` outcomes that were not collected yet, waiting up to `wait` for the first. Until they are confirmed
+    /// they may be collected again by a collector that is started anew.
     fn collect(
         &self,
         most: usize,
         wait: Duration,
-    ) -> impl Future<Output = Result<Vec<Outcome>, QueueError>> + Send;
+    ) -> impl Future<Output = Result<Collected, QueueError>> + Send;
+
+    /// What was collected is safe: the queue may forget it, and everything collected before it.
+    fn confirm(&self, receipt: Receipt) -> impl Future<Output = Result<(), QueueError>> + Send;
 
     /// How much is in the queue.
     fn counts(&self) -> impl Future<Output = Result<QueueCounts, QueueError>> + Send;
@@ -86,6 +104,19 @@ pub struct Leased {
     pub waited: Duration,
 }
 
+/// Outcomes, and what confirms them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Collected {
+    /// The outcomes.
+    pub outcomes: Vec<Outcome>,
+    /// Given to [`JobQueue::confirm`] when they are safe.
+    pub receipt: Receipt,
+}
+
+/// How far outcomes were collected.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt(Vec<(u16, u128)>);
+
 /// What became of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
@@ -93,6 +124,8 @@ pub enum Commit {
     Committed,
     /// The lease was no longer the caller's; the outcome was dropped.
     LeaseLost,
+    /// The document was terminal already, by a second job for it; the outcome was dropped.
+    AlreadyTerminal,
 }
 
 /// Why a worker gives a job back.
@@ -137,4 +170,46 @@ pub enum QueueError {
         /// Bytes that all waiting jobs together may have.
         limit: usize,
     },
+    /// Redis did not carry it out.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// The run is not in Redis, or no longer: it has ended, was purged, or its data was lost.
+    #[error(
+        "the run {0} is not in Redis: it has ended, was purged, or Redis lost its data; the same coordinator run carries on"
+    )]
+    NoSuchRun(RunId),
+    /// What is in Redis is not what this program wrote.
+    #[error(
+        "Redis answered {doing} with something that cannot be read: {reason}; is another program using these keys?"
+    )]
+    Damaged {
+        /// What was asked.
+        doing: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The part of the program that speaks with Redis has ended.
+    #[error("the queue was closed")]
+    Closed,
+}
+
+/// The outcome of a document that was given up.
+fn given_up(job: &Job, worker: &WorkerId, queue_ms: f64) -> Outcome {
+    let (deaths, errors) = (job.counters.worker_deaths, job.counters.document_errors);
+    let fault = if deaths >= DEATHS_TO_POISON {
+        Fault::new(
+            FaultKind::Poison,
+            format!(
+                "{deaths} workers died or fell silent while they analysed this document; the last was {worker}"
+            ),
+            "look at the document; the other documents of the run are not affected",
+        )
+    } else {
+        Fault::new(
+            FaultKind::Poison,
+            format!("the document was given up after {errors} failed attempts; the last was by {worker}"),
+            "look at the document and at the worker's log; coordinator replay tries it again",
+        )
+    };
+    Outcome::of(job, worker, queue_ms, Err(fault))
 }

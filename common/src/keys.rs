@@ -1,0 +1,75 @@
+//! Every key that Sheaf has in Redis. No other file builds one; a test in `tests/` holds the house to that.
+//!
+//! What one script touches shares the hash tag `{RUN:SHARD}`, so that all of it lives on one node of a cluster. What
+//! belongs to a key of a model's provider, or to the cache, has a tag of its own.
+
+use crate::id::RunId;
+
+/// The streams of ready jobs, in the order in which they are read.
+pub const LANES: usize = 4;
+/// Where a job goes that comes back: before everything else, so that a redelivery never waits behind a backlog.
+pub const AGAIN: usize = 0;
+
+/// The consumer group of every ready stream.
+pub const GROUP: &str = "workers";
+
+/// Keys of one shard of a run.
+#[derive(Debug, Clone)]
+pub struct ShardKeys {
+    /// Streams of ready jobs: back again, high, normal, low.
+    pub lanes: [String; LANES],
+    /// Sorted set: sequence of a delayed job by the moment it is due, in milliseconds.
+    pub due: String,
+    /// Hash: what a delayed job is, by sequence.
+    pub delayed: String,
+    /// Stream of outcomes that the coordinator has not recorded yet.
+    pub results: String,
+    /// Stream of documents that were given up, with their history.
+    pub dead: String,
+    /// Bitmap: whether the document was ever pushed.
+    pub pushed: String,
+    /// Bitmap: whether the document is terminal.
+    pub done: String,
+    /// Hash: what happened so far, and bytes of unfinished jobs.
+    pub counters: String,
+    tag: String,
+}
+
+impl ShardKeys {
+    /// Keys of shard `shard` of `run`.
+    pub fn new(run: &RunId, shard: u16) -> Self {
+        let tag = format!("sheaf:{{{run}:{shard}}}");
+        let key = |name: &str| format!("{tag}:{name}");
+        Self {
+            lanes: ["ready:again", "ready:high", "ready:normal", "ready:low"].map(key),
+            due: key("due"),
+            delayed: key("delayed"),
+            results: key("results"),
+            dead: key("dead"),
+            pushed: key("pushed"),
+            done: key("done"),
+            counters: key("counters"),
+            tag,
+        }
+    }
+
+    /// The body of a document that is too large for its entry in a stream.
+    pub fn blob(&self, sequence: u64) -> String {
+        format!("{}:blob:{sequence}", self.tag)
+    }
+
+    /// Every key with a fixed name.
+    pub fn all(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = self.lanes.iter().map(String::as_str).collect();
+        all.extend([
+            self.due.as_str(),
+            &self.delayed,
+            &self.results,
+            &self.dead,
+            &self.pushed,
+            &self.done,
+            &self.counters,
+        ]);
+        all
+    }
+}

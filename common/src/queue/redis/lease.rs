@@ -1,0 +1,255 @@
+//! Delivery to one worker.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::{Cmd, cmd};
+use tokio::time::Instant;
+
+use super::{
+    BLOCK, Core, Entry, LOOK, Lease, entry_number, fields_of,
+    parcel::{self, Fields, Unreadable},
+    script::LEASE,
+};
+use crate::{
+    fault::{Fault, FaultKind},
+    id::{AttemptToken, WorkerId},
+    job::Job,
+    keys::{GROUP, LANES},
+    queue::{Leased, QueueError},
+    record::Outcome,
+    wire::WireError,
+};
+
+/// Where a job goes on that this program is too old for: another worker may be newer.
+const NEWER_WAIT: Duration = Duration::from_secs(30);
+/// Between attempts at an entry that cannot be read.
+const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
+/// Entries of one's own looked at once after a lost answer.
+const OWN: usize = 1_000;
+
+/// What the script answers: Redis's time, when the next delayed job is due, and the entries of each lane.
+type Delivery = (u64, i64, Vec<Entry>, Vec<Entry>, Vec<Entry>, Vec<Entry>);
+/// What a blocking read answers: entries by the stream's key.
+type Read = Option<Vec<(String, Vec<Entry>)>>;
+
+impl Core {
+    pub(super) async fn lease(
+        &self,
+        worker: &WorkerId,
+        most: usize,
+        wait: Duration,
+    ) -> Result<Vec<Leased>, QueueError> {
+        let mut known = self.delivering.lock().await;
+        let deadline = Instant::now() + wait;
+        let mut leased = Vec::new();
+        loop {
+            // An answer that was lost may have carried jobs that nobody works on.
+            let connections = self.main.connections() + self.reading.connections();
+            if *known != connections {
+                if *known != 0 {
+                    self.give_back_unknown(worker).await?;
+                }
+                *known = connections;
+            }
+            let next_due = self.deliver(worker, most, &mut leased).await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !leased.is_empty() || left.is_zero() {
+                return Ok(leased);
+            }
+            let pause = next_due.map_or(left, |due| due.min(left));
+            match &self.shards[..] {
+                [_] => self.wait_for_one(worker, pause, &mut leased).await?,
+                _ => tokio::time::sleep(pause.min(LOOK)).await,
+            }
+        }
+    }
+
+    /// Takes what is ready, shard after shard; tells when the next delayed job is due.
+    async fn deliver(
+        &self,
+        worker: &WorkerId,
+        most: usize,
+        leased: &mut Vec<Leased>,
+    ) -> Result<Option<Duration>, QueueError> {
+        let mut next: Option<Duration> = None;
+        let first = fastrand::usize(..self.shards.len());
+        for step in 0..self.shards.len() {
+            let shard = (first + step) % self.shards.len();
+            let room = most.saturating_sub(leased.len());
+            if room == 0 {
+                break;
+            }
+            let keys = &self.shards[shard];
+            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+            all.extend([keys.due.as_str(), &keys.delayed]);
+            let arguments = |command: &mut Cmd| {
+                command.arg(GROUP).arg(worker.as_str()).arg(room);
+            };
+            let answer: Result<Delivery, _> = LEASE.run(&self.main, &all, arguments).await;
+            let (now, due, again, high, normal, low) = answer.map_err(|error| self.gone(error))?;
+            if let Ok(due) = u64::try_from(due) {
+                let due = Duration::from_millis(due.max(1));
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
+            for (lane, entries) in [again, high, normal, low].into_iter().enumerate() {
+                for entry in entries {
+                    leased.extend(self.take(worker, shard, lane, entry, Some(now)).await?);
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    /// Waits in Redis for one job.
+    async fn wait_for_one(
+        &self,
+        worker: &WorkerId,
+        pause: Duration,
+        leased: &mut Vec<Leased>,
+    ) -> Result<(), QueueError> {
+        let lanes = &self.shards[0].lanes;
+        let mut read = cmd("XREADGROUP");
+        read.arg("GROUP").arg(GROUP).arg(worker.as_str()).arg("COUNT").arg(1);
+        read.arg("BLOCK").arg(pause.min(BLOCK).as_millis().max(1) as u64);
+        read.arg("STREAMS").arg(&lanes[..]).arg(&[">"; LANES]);
+        let read: Result<Read, _> = self.reading.query("waiting for jobs", &read).await;
+        for (key, entries) in read.map_err(|error| self.gone(error))?.unwrap_or_default() {
+            let Some(lane) = lanes.iter().position(|lane| *lane == key) else { continue };
+            for entry in entries {
+                leased.extend(self.take(worker, 0, lane, entry, None).await?);
+            }
+        }
+        Ok(())
+    }
+
+    fn gone(&self, error: crate::redis::RedisError) -> QueueError {
+        if error.code == "NOGROUP" { QueueError::NoSuchRun(self.run.clone()) } else { error.into() }
+    }
+
+    /// An entry as a leased job. One that cannot be read is dealt with here.
+    async fn take(
+        &self,
+        worker: &WorkerId,
+        shard: usize,
+        lane: usize,
+        (id, flat): Entry,
+        now: Option<u64>,
+    ) -> Result<Option<Leased>, QueueError> {
+        let Some(number) = entry_number(&id) else {
+            return Err(QueueError::Damaged {
+                doing: "leasing jobs",
+                reason: format!("an entry has the id {id}"),
+            });
+        };
+        let token = AttemptToken { place: (shard * LANES + lane) as u16, number };
+        let fields = fields_of(flat);
+        let sequence = parcel::number(&fields, "s").unwrap_or_default();
+        let bytes = parcel::number(&fields, "n").unwrap_or_default();
+        let lease = Lease { worker: worker.clone(), sequence, bytes, blob: fields.contains_key("r") };
+        self.leases().insert(token, lease);
+        match self.job(&fields, sequence).await? {
+            Ok(job) => {
+                let now = now.unwrap_or((number >> 64) as u64);
+                let pushed = parcel::number(&fields, "t").unwrap_or(now);
+                let waited = Duration::from_millis(now.saturating_sub(pushed));
+                Ok(Some(Leased { job, token, waited }))
+            }
+            Err((_, Unreadable::Wire(error @ WireError::NewerFormat { .. }))) => {
+                tracing::warn!(id, %error, "a job was given back");
+                self.release(token, "b", NEWER_WAIT).await?;
+                Ok(None)
+            }
+            Err((Some(job), error)) => {
+                let hint = "run the same command again with --fresh";
+                let fault = Fault::new(FaultKind::Internal, format!("the job cannot be done: {error}"), hint);
+                let outcome = Outcome::of(&job, worker, 0.0, Err(fault));
+                self.commit_unreadable(token, &outcome, sequence, bytes).await?;
+                Ok(None)
+            }
+            Err((None, error)) => {
+                tracing::error!(id, %error, "an entry of the queue cannot be read");
+                self.release(token, "e", UNREADABLE_WAIT).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The job of an entry with its body; where only the body is missing, the job without it and why.
+    async fn job(
+        &self,
+        fields: &Fields,
+        sequence: u64,
+    ) -> Result<Result<Job, (Option<Job>, Unreadable)>, QueueError> {
+        let mut job = match parcel::job(fields) {
+            Ok(job) => job,
+            Err(error) => return Ok(Err((None, error))),
+        };
+        let body = match parcel::body(fields) {
+            Ok(None) => self.blob(sequence).await?,
+            Ok(Some(body)) => Ok(body),
+            Err(error) => Err(error),
+        };
+        Ok(match body {
+            Ok(body) => {
+                job.body = body;
+                Ok(job)
+            }
+            Err(error) => Err((Some(job), error)),
+        })
+    }
+
+    async fn blob(&self, sequence: u64) -> Result<Result<Bytes, Unreadable>, QueueError> {
+        let key = self.shards[self.shard(sequence)].blob(sequence);
+        let stored: Option<Bytes> = self.main.query("reading a body", cmd("GET").arg(key)).await?;
+        Ok(stored.ok_or(Unreadable::Gone).and_then(parcel::blob))
+    }
+
+    async fn commit_unreadable(
+        &self,
+        token: AttemptToken,
+        outcome: &Outcome,
+        sequence: u64,
+        bytes: u64,
+    ) -> Result<(), QueueError> {
+        let packed = parcel::pack_outcome(outcome).map_err(|error| QueueError::Damaged {
+            doing: "committing an outcome",
+            reason: error.to_string(),
+        })?;
+        let finished = std::sync::Arc::new(super::Finished { token, sequence, outcome: packed, bytes });
+        self.leases().remove(&token);
+        // Without room for outcomes it is delivered again when its lease has run out.
+        self.commit(&[finished]).await?;
+        Ok(())
+    }
+
+    /// Gives back a job that nobody looked at: nothing is counted.
+    pub(super) async fn give_back_unseen(&self, token: AttemptToken) {
+        if let Err(error) = self.release(token, "u", Duration::ZERO).await {
+            tracing::warn!(%error, "a job could not be given back; it is delivered again when its lease has run out");
+        }
+    }
+
+    /// Gives back what Redis delivered to this worker in answers that it never got.
+    async fn give_back_unknown(&self, worker: &WorkerId) -> Result<(), QueueError> {
+        for (shard, keys) in self.shards.iter().enumerate() {
+            for (lane, key) in keys.lanes.iter().enumerate() {
+                let mut pending = cmd("XPENDING");
+                pending.arg(key).arg(GROUP).arg("-").arg("+").arg(OWN).arg(worker.as_str());
+                let pending: Vec<(String, String, u64, u64)> = self
+                    .main
+                    .query("looking for lost deliveries", &pending)
+                    .await
+                    .map_err(|error| self.gone(error))?;
+                for (id, ..) in pending {
+                    let Some(number) = entry_number(&id) else { continue };
+                    let token = AttemptToken { place: (shard * LANES + lane) as u16, number };
+                    if !self.leases().contains_key(&token) {
+                        self.release_entry(token, worker, "u", Duration::ZERO).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

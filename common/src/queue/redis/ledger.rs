@@ -1,0 +1,293 @@
+//! What a coordinator asks of a run: its outcomes, what Redis holds of it, what was given up, and its end.
+
+use std::{collections::HashSet, time::Duration};
+
+use bytes::Bytes;
+use redis::{Cmd, cmd};
+use tokio::time::Instant;
+
+use super::{
+    BLOCK, Core, Entry, LOOK, RedisQueue, entry_id, entry_number, fields_of, parcel,
+    script::{COUNTS, FORGET, REPLAY},
+};
+use crate::{
+    id::WorkerId,
+    keys::GROUP,
+    queue::{Collected, QueueCounts, QueueError, Receipt, given_up},
+    redis::Link,
+};
+
+/// Entries read at once where all are looked at.
+const PAGE: usize = 256;
+/// Documents put back, or let be pushed again, in one script.
+const AT_ONCE: usize = 512;
+/// How long what was given up can still be replayed after its run has ended.
+const DEAD_LIFE: Duration = Duration::from_hours(7 * 24);
+
+/// What is in a queue, and what happened so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// What is in it.
+    pub counts: QueueCounts,
+    /// Documents that were given up.
+    pub dead: usize,
+    /// Jobs taken back from silent workers so far.
+    pub reclaimed: u64,
+    /// Jobs handed back by workers that stopped, so far.
+    pub handed_back: u64,
+    /// Jobs whose payload was gone.
+    pub lost: u64,
+}
+
+/// Which documents Redis holds, by sequence.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    pushed: Vec<Bytes>,
+    done: Vec<Bytes>,
+    uncollected: HashSet<u64>,
+}
+
+impl Held {
+    /// Whether the document is on its way: an outcome of it will be collected, now or later.
+    pub fn is_under_way(&self, sequence: u64) -> bool {
+        let shards = self.pushed.len().max(1) as u64;
+        let bit = |maps: &[Bytes]| {
+            let at = sequence / shards;
+            let byte = maps.get((sequence % shards) as usize).and_then(|map| map.get((at / 8) as usize));
+            byte.is_some_and(|byte| byte & (0x80 >> (at % 8)) != 0)
+        };
+        bit(&self.pushed) && (!bit(&self.done) || self.uncollected.contains(&sequence))
+    }
+
+    /// Whether Redis knows nothing of the run.
+    pub fn is_empty(&self) -> bool {
+        self.pushed.iter().all(Bytes::is_empty)
+    }
+}
+
+/// A document that was given up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadLetter {
+    /// Place in the input.
+    pub sequence: u64,
+    /// Its source.
+    pub source: String,
+    /// Why, in words.
+    pub reason: String,
+    /// What happened to it: a line each of milliseconds since 1970, what, and the worker.
+    pub history: Vec<String>,
+}
+
+impl RedisQueue {
+    /// What is in the queue, and what happened so far.
+    pub async fn tallies(&self) -> Result<Tallies, QueueError> {
+        self.core.tallies().await
+    }
+
+    /// Which documents Redis holds: for a coordinator that takes a run up again.
+    pub async fn held(&self) -> Result<Held, QueueError> {
+        let mut held = Held::default();
+        for keys in &self.core.shards {
+            for (key, maps) in [(&keys.pushed, &mut held.pushed), (&keys.done, &mut held.done)] {
+                let map: Option<Bytes> =
+                    self.core.main.query("reading what was pushed", cmd("GET").arg(key)).await?;
+                maps.push(map.unwrap_or_default());
+            }
+            let mut from = "-".to_owned();
+            loop {
+                let entries = range(&self.core.main, &keys.results, &from).await?;
+                let Some((last, _)) = entries.last() else { break };
+                from = format!("({last}");
+                let sequences = entries.into_iter().map(|(_, flat)| parcel::number(&fields_of(flat), "s"));
+                held.uncollected.extend(sequences.filter_map(Result::ok));
+            }
+        }
+        Ok(held)
+    }
+
+    /// Lets documents be pushed again whose outcome was lost with the coordinator's disk, or that are to be done anew.
+    pub async fn forget(&self, sequences: &[u64]) -> Result<(), QueueError> {
+        let shards = self.core.shards.len() as u64;
+        for (shard, keys) in self.core.shards.iter().enumerate() {
+            let bits: Vec<u64> = sequences
+                .iter()
+                .filter(|sequence| self.core.shard(**sequence) == shard)
+                .map(|sequence| sequence / shards)
+                .collect();
+            for bits in bits.chunks(AT_ONCE) {
+                let arguments = |command: &mut Cmd| {
+                    command.arg(bits);
+                };
+                let _terminal: u64 =
+                    FORGET.run(&self.core.main, &[&keys.pushed, &keys.done], arguments).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Documents that were given up, the first `most` of them.
+    pub async fn dead_letters(&self, most: usize) -> Result<Vec<DeadLetter>, QueueError> {
+        let mut letters = Vec::new();
+        for keys in &self.core.shards {
+            let mut from = "-".to_owned();
+            while letters.len() < most {
+                let entries = range(&self.core.main, &keys.dead, &from).await?;
+                let Some((last, _)) = entries.last() else { break };
+                from = format!("({last}");
+                letters.extend(entries.into_iter().map(|(_, flat)| letter(flat)));
+            }
+        }
+        letters.truncate(most);
+        Ok(letters)
+    }
+
+    /// Puts back every document that was given up, its counters at nothing. Returns their sequences.
+    pub async fn replay(&self) -> Result<Vec<u64>, QueueError> {
+        let mut back = Vec::new();
+        for keys in &self.core.shards {
+            let all = [keys.lanes[crate::keys::AGAIN].as_str(), &keys.dead, &keys.done, &keys.counters];
+            let arguments = |command: &mut Cmd| {
+                command.arg(self.core.shards.len()).arg(AT_ONCE);
+            };
+            loop {
+                let some: Vec<u64> = REPLAY.run(&self.core.main, &all, arguments).await?;
+                if some.is_empty() {
+                    break;
+                }
+                back.extend(some);
+            }
+        }
+        Ok(back)
+    }
+
+    /// Removes the run after its end. What was given up stays for a week, to be replayed; returns how many that are.
+    pub async fn finish(&self) -> Result<usize, QueueError> {
+        let dead = self.tallies().await?.dead;
+        if dead == 0 {
+            self.purge().await?;
+            return Ok(0);
+        }
+        for key in self
+            .core
+            .shards
+            .iter()
+            .flat_map(|keys| keys.all().into_iter().map(str::to_owned).collect::<Vec<_>>())
+        {
+            let mut expire = cmd("EXPIRE");
+            expire.arg(key).arg(DEAD_LIFE.as_secs());
+            let _there: u8 = self.core.main.query("letting the run expire", &expire).await?;
+        }
+        Ok(dead)
+    }
+
+    /// Removes everything of the run. Bodies in keys of their own expire.
+    pub async fn purge(&self) -> Result<(), QueueError> {
+        for keys in &self.core.shards {
+            let mut unlink = cmd("UNLINK");
+            unlink.arg(keys.all());
+            let _gone: u64 = self.core.main.query("removing the run", &unlink).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn range(link: &Link, key: &str, from: &str) -> Result<Vec<Entry>, QueueError> {
+    let mut range = cmd("XRANGE");
+    range.arg(key).arg(from).arg("+").arg("COUNT").arg(PAGE);
+    Ok(link.query("reading a stream", &range).await?)
+}
+
+fn letter(flat: Vec<Bytes>) -> DeadLetter {
+    let fields = fields_of(flat);
+    let text = |name: &str| {
+        fields.get(name).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
+    };
+    let history: Vec<String> = text("h").lines().map(str::to_owned).collect();
+    let worker = history.last().and_then(|line| line.rsplit(' ').next()).unwrap_or_default();
+    let (source, reason) = match parcel::job(&fields) {
+        Ok(job) => {
+            let fault = given_up(&job, &WorkerId::new(worker), 0.0).record.error;
+            (job.source, fault.map(|fault| fault.message).unwrap_or_default())
+        }
+        Err(error) => (String::new(), format!("its entry cannot be read: {error}")),
+    };
+    DeadLetter { sequence: parcel::number(&fields, "s").unwrap_or_default(), source, reason, history }
+}
+
+impl Core {
+    pub(super) async fn tallies(&self) -> Result<Tallies, QueueError> {
+        let mut tallies = Tallies::default();
+        for keys in &self.shards {
+            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+            all.extend([keys.due.as_str(), &keys.results, &keys.dead, &keys.counters]);
+            let arguments = |command: &mut Cmd| {
+                command.arg(GROUP);
+            };
+            let counted: Vec<u64> = COUNTS.run(&self.main, &all, arguments).await?;
+            let [ready, delayed, leased, uncollected, dead, reclaimed, handed_back, lost] = counted[..]
+            else {
+                let reason = format!("{} numbers", counted.len());
+                return Err(QueueError::Damaged { doing: "counting jobs", reason });
+            };
+            tallies.counts.ready += ready as usize;
+            tallies.counts.delayed += delayed as usize;
+            tallies.counts.leased += leased as usize;
+            tallies.counts.uncollected += uncollected as usize;
+            tallies.dead += dead as usize;
+            tallies.reclaimed += reclaimed;
+            tallies.handed_back += handed_back;
+            tallies.lost += lost;
+        }
+        Ok(tallies)
+    }
+
+    pub(super) async fn collect(&self, most: usize, wait: Duration) -> Result<Collected, QueueError> {
+        let deadline = Instant::now() + wait;
+        let mut cursors = self.cursors.lock().await;
+        let mut outcomes = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            for (keys, cursor) in self.shards.iter().zip(cursors.iter_mut()) {
+                let room = most.saturating_sub(outcomes.len());
+                if room == 0 {
+                    break;
+                }
+                let mut read = cmd("XREAD");
+                read.arg("COUNT").arg(room);
+                if self.shards.len() == 1 && left >= Duration::from_millis(1) {
+                    read.arg("BLOCK").arg(left.min(BLOCK).as_millis() as u64);
+                }
+                read.arg("STREAMS").arg(&keys.results).arg(entry_id(*cursor));
+                let read: Option<Vec<(String, Vec<Entry>)>> =
+                    self.collecting.query("collecting outcomes", &read).await?;
+                for (id, flat) in read.into_iter().flatten().flat_map(|(_, entries)| entries) {
+                    *cursor = entry_number(&id).unwrap_or(*cursor);
+                    match parcel::outcome(&fields_of(flat)) {
+                        Ok(outcome) => outcomes.push(outcome),
+                        Err(error) => {
+                            tracing::error!(id, %error, "an outcome without a document was passed over");
+                        }
+                    }
+                }
+            }
+            if !outcomes.is_empty() || left.is_zero() {
+                let receipt =
+                    cursors.iter().enumerate().map(|(shard, cursor)| (shard as u16, *cursor)).collect();
+                return Ok(Collected { outcomes, receipt: Receipt(receipt) });
+            }
+            if self.shards.len() > 1 {
+                tokio::time::sleep(left.min(LOOK)).await;
+            }
+        }
+    }
+
+    pub(super) async fn confirm(&self, receipt: Receipt) -> Result<(), QueueError> {
+        for (shard, last) in receipt.0 {
+            let Some(keys) = self.shards.get(usize::from(shard)).filter(|_| last > 0) else { continue };
+            let mut trim = cmd("XTRIM");
+            trim.arg(&keys.results).arg("MINID").arg("=").arg(entry_id(last + 1));
+            let _removed: u64 = self.main.query("forgetting recorded outcomes", &trim).await?;
+        }
+        Ok(())
+    }
+}

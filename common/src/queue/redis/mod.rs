@@ -1,0 +1,307 @@
+//! The queue of a fleet: in Redis, where it outlives every process.
+//!
+//! A run has one or more *shards*; a document's shard and its bit follow from its sequence. Each shard has streams of ready
+//! jobs, one for each priority and one for jobs that come back, and one consumer group over them. An entry is delivered
+//! once, ever: whoever takes a job back (reclaim, release) acknowledges and deletes the entry and adds the job anew. So an
+//! entry's id is the attempt token, and acknowledging it is the fence. Two bitmaps, *pushed* and *done*, make pushing and
+//! committing idempotent at a bit a document each.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | `script` | the operations, one Lua script each |
+//! | `parcel` | jobs and outcomes as they stand in streams |
+//! | `courier` | many callers, few round trips |
+//! | `operation` | what is behind the door's operations, but for |
+//! | `lease` | delivery to one worker, and |
+//! | `ledger` | what a coordinator asks of a run: what Redis holds, what it gave up |
+
+mod courier;
+mod lease;
+mod ledger;
+mod operation;
+mod parcel;
+mod script;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use redis::Cmd;
+use tokio::{sync::oneshot, time::Instant};
+
+pub use self::ledger::{DeadLetter, Held, Tallies};
+use self::{
+    courier::Courier,
+    parcel::{Fields, Parcel, Place},
+    script::OPEN,
+};
+use super::{Collected, Commit, JobQueue, Leased, QueueCounts, QueueError, Receipt, Release};
+use crate::{
+    id::{AttemptToken, RunId, WorkerId},
+    job::Job,
+    keys::{GROUP, ShardKeys},
+    record::Outcome,
+    redis::{Away, Connector, Link, Patience},
+};
+
+/// The longest that a read waits in Redis; a longer wait is several reads.
+const BLOCK: Duration = Duration::from_secs(5);
+/// Between looks where there is nothing to block on: with several shards.
+const LOOK: Duration = Duration::from_millis(25);
+/// Where jobs are pushed to, from 1: high, normal, low are 2, 3, 4.
+const NORMAL: usize = 3;
+/// Jobs taken back in one script, a lane.
+const TAKEN_BACK: usize = 64;
+
+/// Bounds and periods of a [`RedisQueue`]; equal for every process of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct RedisLimits {
+    /// Jobs waiting to be leased, a shard; a push beyond it waits.
+    pub ready_jobs: usize,
+    /// Bytes of unfinished jobs in a shard's streams; a push beyond it waits.
+    pub ready_bytes: usize,
+    /// Outcomes waiting to be collected, a shard; a commit beyond it waits.
+    pub uncollected: usize,
+    /// How long a lease holds without being extended.
+    pub lease: Duration,
+    /// Bytes up to which a body stands in its stream's entry; a larger one has its own key.
+    pub inline_bytes: usize,
+    /// How long a body's own key lives at most.
+    pub body_life: Duration,
+}
+
+impl Default for RedisLimits {
+    fn default() -> Self {
+        Self {
+            ready_jobs: 10_000,
+            ready_bytes: 256 << 20,
+            uncollected: 10_000,
+            lease: Duration::from_secs(30),
+            inline_bytes: 64 << 10,
+            body_life: Duration::from_hours(7 * 24),
+        }
+    }
+}
+
+/// A queue in Redis. Clones are the same queue.
+#[derive(Debug, Clone)]
+pub struct RedisQueue {
+    core: Arc<Core>,
+    pushes: Arc<Courier<Parcel, ()>>,
+    commits: Arc<Courier<Finished, Commit>>,
+}
+
+#[derive(Debug)]
+struct Core {
+    run: RunId,
+    shards: Vec<ShardKeys>,
+    limits: RedisLimits,
+    /// Scripts, which never wait.
+    main: Link,
+    /// Waits for ready jobs.
+    reading: Link,
+    /// Waits for outcomes.
+    collecting: Link,
+    /// Extends leases, on the runtime of whoever does so.
+    beating: Link,
+    leases: Mutex<HashMap<AttemptToken, Lease>>,
+    /// One lease call at a time; how often the links had connected when it last knew of every delivery.
+    delivering: tokio::sync::Mutex<u64>,
+    /// Where collecting goes on, a shard each.
+    cursors: tokio::sync::Mutex<Vec<u128>>,
+    /// Since when Redis answers without a break, as far as reclaiming has seen.
+    steady: Mutex<(u64, Instant)>,
+}
+
+/// What is known of a job while it is leased.
+#[derive(Debug, Clone)]
+struct Lease {
+    worker: WorkerId,
+    sequence: u64,
+    bytes: u64,
+    blob: bool,
+}
+
+/// An outcome on its way.
+#[derive(Debug)]
+struct Finished {
+    token: AttemptToken,
+    sequence: u64,
+    outcome: Vec<u8>,
+    bytes: u64,
+}
+
+impl RedisQueue {
+    /// Opens the queue of `run`. The coordinator makes what is missing; a worker meets [`QueueError::NoSuchRun`] when the
+    /// run is not there. Operations are tried again for as long as `patience` says.
+    pub async fn open(
+        connector: Connector,
+        run: RunId,
+        shards: u16,
+        limits: RedisLimits,
+        make: bool,
+        patience: Patience,
+    ) -> Result<Self, QueueError> {
+        let main = Link::new(connector.clone(), patience);
+        let waiting = connector.waiting(BLOCK);
+        let shards: Vec<_> = (0..shards.max(1)).map(|shard| ShardKeys::new(&run, shard)).collect();
+        let core = Arc::new(Core {
+            run,
+            limits,
+            reading: main.separate(waiting.clone(), patience),
+            collecting: main.separate(waiting, patience),
+            // A heartbeat that is late is of no use: the next one comes in any case.
+            beating: main.separate(connector, Patience::For(limits.lease / 3)),
+            leases: Mutex::default(),
+            delivering: tokio::sync::Mutex::new(0),
+            cursors: tokio::sync::Mutex::new(vec![0; shards.len()]),
+            steady: Mutex::new((0, Instant::now())),
+            shards,
+            main,
+        });
+        for keys in &core.shards {
+            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+            all.push(&keys.counters);
+            let arguments = |command: &mut Cmd| {
+                command.arg(GROUP).arg(u8::from(make));
+            };
+            let there: u8 = OPEN.run(&core.main, &all, arguments).await?;
+            if there == 0 {
+                return Err(QueueError::NoSuchRun(core.run.clone()));
+            }
+        }
+        let (pushing, committing) = (core.clone(), core.clone());
+        Ok(Self {
+            pushes: Arc::new(Courier::start(move |parcels| {
+                let core = pushing.clone();
+                async move { core.push(&parcels).await }
+            })),
+            commits: Arc::new(Courier::start(move |finished| {
+                let core = committing.clone();
+                async move { core.commit(&finished).await }
+            })),
+            core,
+        })
+    }
+
+    /// The run.
+    pub fn run(&self) -> &RunId {
+        &self.core.run
+    }
+
+    /// How long a lease holds without being extended.
+    pub fn lease_period(&self) -> Duration {
+        self.core.limits.lease
+    }
+
+    /// Whether Redis can be used now.
+    pub fn away(&self) -> tokio::sync::watch::Receiver<Option<Away>> {
+        self.core.main.away()
+    }
+}
+
+impl JobQueue for RedisQueue {
+    async fn push(&self, job: Job) -> Result<(), QueueError> {
+        let parcel = Parcel::of(&job, self.core.limits.inline_bytes);
+        drop(job);
+        let stored =
+            if parcel.place == Place::Blob { parcel.bytes() - parcel.body.len() } else { parcel.bytes() };
+        if stored > self.core.limits.ready_bytes {
+            return Err(QueueError::JobTooLarge { bytes: stored, limit: self.core.limits.ready_bytes });
+        }
+        let parcel = self.core.store_blob(parcel).await?;
+        self.pushes.send(parcel).await
+    }
+
+    /// A caller that goes away while jobs are on their way to it does not take them along: they are given back.
+    async fn lease(&self, worker: &WorkerId, most: usize, wait: Duration) -> Result<Vec<Leased>, QueueError> {
+        let (core, worker) = (self.core.clone(), worker.clone());
+        let (answer, answered) = oneshot::channel();
+        tokio::spawn(async move {
+            let leased = core.lease(&worker, most, wait).await;
+            if let Err(Ok(unwanted)) = answer.send(leased) {
+                for leased in unwanted {
+                    core.give_back_unseen(leased.token).await;
+                }
+            }
+        });
+        answered.await.unwrap_or(Err(QueueError::Closed))
+    }
+
+    async fn extend(&self, leases: &[AttemptToken]) -> Result<Vec<AttemptToken>, QueueError> {
+        self.core.extend(leases).await
+    }
+
+    async fn commit(&self, token: AttemptToken, outcome: Outcome) -> Result<Commit, QueueError> {
+        let Some(lease) = self.core.leases().get(&token).cloned() else { return Ok(Commit::LeaseLost) };
+        let packed = parcel::pack_outcome(&outcome).map_err(|error| QueueError::Damaged {
+            doing: "committing an outcome",
+            reason: error.to_string(),
+        })?;
+        let finished = Finished { token, sequence: lease.sequence, outcome: packed, bytes: lease.bytes };
+        let commit = self.commits.send(finished).await?;
+        self.core.leases().remove(&token);
+        if lease.blob && commit != Commit::LeaseLost {
+            self.core.drop_blob(lease.sequence).await;
+        }
+        Ok(commit)
+    }
+
+    async fn release(&self, token: AttemptToken, why: Release) -> Result<bool, QueueError> {
+        let (reason, delay) = match why {
+            Release::DocumentError { retry_after } => ("e", retry_after),
+            Release::Backpressure { retry_after } => ("b", retry_after),
+            Release::HandBack => ("h", Duration::ZERO),
+        };
+        self.core.release(token, reason, delay).await
+    }
+
+    async fn reclaim(&self) -> Result<usize, QueueError> {
+        if !self.core.is_steady() {
+            return Ok(0);
+        }
+        self.core.reclaim(None, self.core.limits.lease).await
+    }
+
+    async fn reclaim_from(&self, worker: &WorkerId, silent: Duration) -> Result<usize, QueueError> {
+        self.core.reclaim(Some(worker), silent).await
+    }
+
+    async fn collect(&self, most: usize, wait: Duration) -> Result<Collected, QueueError> {
+        self.core.collect(most, wait).await
+    }
+
+    async fn confirm(&self, receipt: Receipt) -> Result<(), QueueError> {
+        self.core.confirm(receipt).await
+    }
+
+    async fn counts(&self) -> Result<QueueCounts, QueueError> {
+        Ok(self.core.tallies().await?.counts)
+    }
+}
+
+/// An entry's id as Redis writes it.
+fn entry_id(number: u128) -> String {
+    format!("{}-{}", (number >> 64) as u64, number as u64)
+}
+
+/// Reads an entry's id.
+fn entry_number(id: &str) -> Option<u128> {
+    let (milliseconds, sequence) = id.split_once('-')?;
+    Some(u128::from(milliseconds.parse::<u64>().ok()?) << 64 | u128::from(sequence.parse::<u64>().ok()?))
+}
+
+/// An entry as Redis answers it: its id, and fields and values in turn.
+type Entry = (String, Vec<Bytes>);
+
+fn fields_of(flat: Vec<Bytes>) -> Fields {
+    let mut fields = Fields::with_capacity(flat.len() / 2);
+    let mut flat = flat.into_iter();
+    while let (Some(name), Some(value)) = (flat.next(), flat.next()) {
+        fields.insert(String::from_utf8_lossy(&name).into_owned(), value);
+    }
+    fields
+}

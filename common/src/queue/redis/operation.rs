@@ -1,0 +1,230 @@
+//! The operations behind the door: each a script for each shard that it concerns.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use redis::{Cmd, cmd};
+use tokio::time::Instant;
+
+use super::{
+    Core, Finished, Lease, NORMAL, TAKEN_BACK, entry_id,
+    parcel::{Parcel, Place},
+    script::{COMMIT, EXTEND, PUSH, RECLAIM, RELEASE},
+};
+use crate::{
+    id::{AttemptToken, WorkerId},
+    keys::{GROUP, LANES, ShardKeys},
+    queue::{Commit, DEATHS_TO_POISON, ERRORS_TO_POISON, QueueError},
+    redis::RedisError,
+};
+
+impl Core {
+    /// The leases of this process. Every change under the lock is complete before anything that could panic.
+    pub(super) fn leases(&self) -> MutexGuard<'_, HashMap<AttemptToken, Lease>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The shard of a sequence.
+    pub(super) fn shard(&self, sequence: u64) -> usize {
+        (sequence % self.shards.len() as u64) as usize
+    }
+
+    /// The shard and lane (from 1) of a token.
+    fn place(&self, token: AttemptToken) -> Option<(&ShardKeys, usize)> {
+        let place = usize::from(token.place);
+        Some((self.shards.get(place / LANES)?, place % LANES + 1))
+    }
+
+    pub(super) async fn store_blob(&self, parcel: Parcel) -> Result<Parcel, QueueError> {
+        if parcel.place != Place::Blob {
+            return Ok(parcel);
+        }
+        let key = self.shards[self.shard(parcel.sequence)].blob(parcel.sequence);
+        let mut set = cmd("SET");
+        set.arg(key).arg(&parcel.body[..]).arg("EX").arg(self.limits.body_life.as_secs());
+        let _ok: () = self.main.query("storing a body", &set).await?;
+        Ok(Parcel { body: Bytes::new(), ..parcel })
+    }
+
+    /// A body that stays behind expires.
+    pub(super) async fn drop_blob(&self, sequence: u64) {
+        let key = self.shards[self.shard(sequence)].blob(sequence);
+        let removed: Result<(), _> = self.main.query("removing a body", cmd("UNLINK").arg(key)).await;
+        if let Err(error) = removed {
+            tracing::debug!(%error, "a body stays until it expires");
+        }
+    }
+
+    pub(super) async fn push(&self, parcels: &[Arc<Parcel>]) -> Result<Vec<Option<()>>, RedisError> {
+        let mut answers = vec![None; parcels.len()];
+        for (shard, keys) in self.shards.iter().enumerate() {
+            let mine: Vec<usize> =
+                (0..parcels.len()).filter(|at| self.shard(parcels[*at].sequence) == shard).collect();
+            if mine.is_empty() {
+                continue;
+            }
+            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+            all.extend([keys.pushed.as_str(), &keys.counters]);
+            let arguments = |command: &mut Cmd| {
+                let limits = &self.limits;
+                command.arg(GROUP).arg(limits.ready_jobs).arg(limits.ready_bytes).arg(self.shards.len());
+                for at in &mine {
+                    let parcel = &parcels[*at];
+                    command.arg(NORMAL).arg(parcel.sequence).arg(&parcel.job).arg(parcel.place.field());
+                    command.arg(&parcel.body[..]).arg(parcel.bytes());
+                }
+            };
+            let taken: usize = PUSH.run(&self.main, &all, arguments).await?;
+            for at in mine.into_iter().take(taken) {
+                answers[at] = Some(());
+            }
+        }
+        Ok(answers)
+    }
+
+    pub(super) async fn commit(&self, finished: &[Arc<Finished>]) -> Result<Vec<Option<Commit>>, RedisError> {
+        let mut answers = vec![None; finished.len()];
+        for (shard, keys) in self.shards.iter().enumerate() {
+            let mine: Vec<usize> = (0..finished.len())
+                .filter(|at| usize::from(finished[*at].token.place) / LANES == shard)
+                .collect();
+            if mine.is_empty() {
+                continue;
+            }
+            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+            all.extend([keys.results.as_str(), &keys.done, &keys.counters]);
+            let arguments = |command: &mut Cmd| {
+                command.arg(GROUP).arg(self.limits.uncollected).arg(self.shards.len());
+                for at in &mine {
+                    let Finished { token, sequence, outcome, bytes } = &*finished[*at];
+                    let lane = usize::from(token.place) % LANES + 1;
+                    command.arg(lane).arg(entry_id(token.number)).arg(sequence).arg(outcome).arg(bytes);
+                }
+            };
+            let codes: Vec<u8> = COMMIT
+                .run::<Vec<u64>>(&self.main, &all, arguments)
+                .await?
+                .iter()
+                .map(|code| *code as u8)
+                .collect();
+            for (at, code) in mine.into_iter().zip(codes) {
+                answers[at] = match code {
+                    1 => Some(Commit::Committed),
+                    2 => Some(Commit::AlreadyTerminal),
+                    0 => Some(Commit::LeaseLost),
+                    _ => None,
+                };
+            }
+        }
+        Ok(answers)
+    }
+
+    pub(super) async fn release(
+        &self,
+        token: AttemptToken,
+        why: &str,
+        delay: Duration,
+    ) -> Result<bool, QueueError> {
+        let Some(lease) = self.leases().remove(&token) else { return Ok(false) };
+        self.release_entry(token, &lease.worker, why, delay).await
+    }
+
+    pub(super) async fn release_entry(
+        &self,
+        token: AttemptToken,
+        worker: &WorkerId,
+        why: &str,
+        delay: Duration,
+    ) -> Result<bool, QueueError> {
+        let Some((keys, lane)) = self.place(token) else { return Ok(false) };
+        let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+        all.extend([keys.due.as_str(), &keys.delayed, &keys.results, &keys.dead, &keys.done, &keys.counters]);
+        let arguments = |command: &mut Cmd| {
+            command.arg(GROUP).arg(lane).arg(entry_id(token.number)).arg(self.shards.len()).arg(why);
+            command.arg(delay.as_millis() as u64).arg(worker.as_str()).arg(ERRORS_TO_POISON);
+        };
+        let code: i64 = RELEASE.run(&self.main, &all, arguments).await?;
+        Ok(code > 0)
+    }
+
+    pub(super) async fn extend(&self, leases: &[AttemptToken]) -> Result<Vec<AttemptToken>, QueueError> {
+        let mut lost = Vec::new();
+        for (shard, keys) in self.shards.iter().enumerate() {
+            let mut workers: HashMap<WorkerId, Vec<AttemptToken>> = HashMap::new();
+            {
+                let known = self.leases();
+                for token in leases.iter().filter(|token| usize::from(token.place) / LANES == shard) {
+                    match known.get(token) {
+                        Some(lease) => workers.entry(lease.worker.clone()).or_default().push(*token),
+                        None => lost.push(*token),
+                    }
+                }
+            }
+            let all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+            for (worker, tokens) in workers {
+                let arguments = |command: &mut Cmd| {
+                    command.arg(GROUP).arg(worker.as_str());
+                    for token in &tokens {
+                        command.arg(usize::from(token.place) % LANES + 1).arg(entry_id(token.number));
+                    }
+                };
+                let codes: Vec<u64> = EXTEND.run(&self.beating, &all, arguments).await?;
+                lost.extend(tokens.iter().zip(codes).filter(|(_, code)| *code == 0).map(|(token, _)| *token));
+            }
+        }
+        let mut known = self.leases();
+        for token in &lost {
+            known.remove(token);
+        }
+        Ok(lost)
+    }
+
+    pub(super) async fn reclaim(
+        &self,
+        worker: Option<&WorkerId>,
+        silent: Duration,
+    ) -> Result<usize, QueueError> {
+        let mut all_taken = 0;
+        for keys in &self.shards {
+            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+            all.extend([keys.results.as_str(), &keys.dead, &keys.done, &keys.counters]);
+            let arguments = |command: &mut Cmd| {
+                command.arg(GROUP).arg(silent.as_millis() as u64).arg(TAKEN_BACK).arg(DEATHS_TO_POISON);
+                command.arg(self.shards.len()).arg(worker.map_or("", WorkerId::as_str));
+            };
+            loop {
+                let (taken, dead, lost, more): (usize, usize, usize, u8) =
+                    RECLAIM.run(&self.main, &all, arguments).await?;
+                all_taken += taken;
+                if dead > 0 {
+                    tracing::warn!(dead, "documents were given up: each had cost {DEATHS_TO_POISON} workers");
+                }
+                if lost > 0 {
+                    tracing::error!(
+                        lost,
+                        "jobs were delivered whose payload is no longer in Redis; the same coordinator run does them again"
+                    );
+                }
+                if more == 0 || taken == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(all_taken)
+    }
+
+    /// Whether Redis has answered for long enough that every worker that lives has extended its leases since. While Redis
+    /// is away nobody can, and nobody's death should be made of it.
+    pub(super) fn is_steady(&self) -> bool {
+        let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = self.main.connections();
+        if self.main.away().borrow().is_some() || steady.0 != made {
+            *steady = (made, Instant::now());
+        }
+        steady.1.elapsed() >= self.limits.lease / 3
+    }
+}

@@ -1,0 +1,235 @@
+//! Jobs and outcomes as they stand in streams.
+//!
+//! An entry of a ready stream has the fields `s` sequence, `j` the job's message without its body, one of `b` body,
+//! `z` body as zstd, `r` nothing (the body has a key of its own), `n` bytes counted against the bound, `t` milliseconds of its
+//! first push; and once it came back `c` counters and `h` history. An outcome has `s` and `o`; a document that was given up
+//! has `w`, its last worker, and the fields of its job.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use crate::{
+    fault::{Fault, FaultKind},
+    id::{DocumentId, WorkerId},
+    job::{AttemptCounters, Job},
+    queue::given_up,
+    record::{Outcome, Record},
+    wire::{self, WireError},
+};
+
+/// Bodies from this many bytes on are compressed: below, it costs more than it saves.
+const COMPRESSED_FROM: usize = 4 << 10;
+/// Fast: a queue's bytes are short-lived.
+const LEVEL: i32 = 1;
+/// Most bytes that a packed body or outcome may unpack to.
+const LARGEST: usize = 1 << 30;
+/// How zstd's frames begin (RFC 8878, 3.1.1).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// What a stream's entry says, by field.
+pub(super) type Fields = HashMap<String, Bytes>;
+
+/// Where a job's body stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the entry as it is.
+    Plain,
+    /// In the entry, compressed.
+    Packed,
+    /// In a key of its own; compressed when it begins so.
+    Blob,
+}
+
+impl Place {
+    pub(super) fn field(self) -> &'static str {
+        match self {
+            Self::Plain => "b",
+            Self::Packed => "z",
+            Self::Blob => "r",
+        }
+    }
+}
+
+/// A job ready to be pushed.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) sequence: u64,
+    pub(super) job: Vec<u8>,
+    pub(super) place: Place,
+    /// Goes into the entry, or into its own key.
+    pub(super) body: Bytes,
+}
+
+impl Parcel {
+    /// Packs a job whose body stands in its entry up to `inline` bytes.
+    pub(super) fn of(job: &Job, inline: usize) -> Self {
+        let packed = (job.body.len() >= COMPRESSED_FROM)
+            .then(|| zstd::bulk::compress(&job.body, LEVEL).ok())
+            .flatten();
+        let packed = packed.filter(|packed| packed.len() < job.body.len());
+        let (mut place, body) = match packed {
+            Some(packed) => (Place::Packed, packed.into()),
+            None => (Place::Plain, job.body.clone()),
+        };
+        if body.len() > inline {
+            place = Place::Blob;
+        }
+        Self { sequence: job.sequence, job: wire::encode_job(job), place, body }
+    }
+
+    /// Bytes that it takes in Redis.
+    pub(super) fn bytes(&self) -> usize {
+        self.job.len() + self.body.len()
+    }
+}
+
+/// Why an entry is no job.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    /// Written by a newer program, or by none of ours.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// A field is missing or no number.
+    #[error("the entry lacks its field `{0}`")]
+    Field(&'static str),
+    /// The body is not what it is said to be.
+    #[error("its body cannot be unpacked: {0}")]
+    Body(std::io::Error),
+    /// The body's own key has expired or was removed.
+    #[error("its body is no longer in Redis")]
+    Gone,
+}
+
+pub(super) fn number(fields: &Fields, name: &'static str) -> Result<u64, Unreadable> {
+    let text = fields.get(name).and_then(|value| std::str::from_utf8(value).ok());
+    text.and_then(|text| text.parse().ok()).ok_or(Unreadable::Field(name))
+}
+
+/// The job of an entry, without its body.
+pub(super) fn job(fields: &Fields) -> Result<Job, Unreadable> {
+    let mut job = wire::decode_job(fields.get("j").ok_or(Unreadable::Field("j"))?)?;
+    if let Some(counts) = fields.get("c") {
+        let text = std::str::from_utf8(counts).map_err(|_| Unreadable::Field("c"))?;
+        let counts: Vec<u32> = text.split(' ').filter_map(|count| count.parse().ok()).collect();
+        let [document_errors, worker_deaths, backpressure_waits, hand_backs] = counts[..] else {
+            return Err(Unreadable::Field("c"));
+        };
+        job.counters = AttemptCounters { document_errors, worker_deaths, backpressure_waits, hand_backs };
+    }
+    Ok(job)
+}
+
+/// The body that stands in an entry; `None` when it has a key of its own.
+pub(super) fn body(fields: &Fields) -> Result<Option<Bytes>, Unreadable> {
+    if let Some(plain) = fields.get("b") {
+        return Ok(Some(plain.clone()));
+    }
+    match fields.get("z") {
+        Some(packed) => unpack(packed).map(Some),
+        None if fields.contains_key("r") => Ok(None),
+        None => Err(Unreadable::Field("b")),
+    }
+}
+
+/// A body from a key of its own.
+pub(super) fn blob(stored: Bytes) -> Result<Bytes, Unreadable> {
+    if stored.starts_with(&ZSTD_MAGIC) { unpack(&stored) } else { Ok(stored) }
+}
+
+fn unpack(packed: &[u8]) -> Result<Bytes, Unreadable> {
+    let size = zstd::bulk::Decompressor::upper_bound(packed).unwrap_or(LARGEST).min(LARGEST);
+    zstd::bulk::decompress(packed, size).map(Bytes::from).map_err(Unreadable::Body)
+}
+
+/// An outcome as bytes.
+pub(super) fn pack_outcome(outcome: &Outcome) -> Result<Vec<u8>, serde_json::Error> {
+    let json = serde_json::to_vec(outcome)?;
+    if json.len() < COMPRESSED_FROM {
+        return Ok(json);
+    }
+    Ok(zstd::bulk::compress(&json, LEVEL).unwrap_or(json))
+}
+
+/// The outcome in an entry of the results. One that cannot be read becomes a failure of its document, so that the
+/// document still gets its record.
+pub(super) fn outcome(fields: &Fields) -> Result<Outcome, Unreadable> {
+    let sequence = number(fields, "s")?;
+    let read = match fields.get("o") {
+        Some(packed) => written(packed),
+        None => abandoned(fields),
+    };
+    Ok(read.unwrap_or_else(|error| {
+        let message = format!("what was found cannot be read back from Redis: {error}");
+        let fault = Fault::new(FaultKind::Internal, message, "run the same command again with --fresh");
+        let record = Record::without_answer(DocumentId::new(""), String::new(), Some(fault));
+        Outcome { sequence, record, links: Vec::new(), base_href: None, final_url: None }
+    }))
+}
+
+fn written(packed: &Bytes) -> Result<Outcome, Unreadable> {
+    let unpacked = blob(packed.clone())?;
+    serde_json::from_slice(&unpacked).map_err(|error| Unreadable::Wire(error.into()))
+}
+
+fn abandoned(fields: &Fields) -> Result<Outcome, Unreadable> {
+    let worker = fields.get("w").ok_or(Unreadable::Field("o"))?;
+    let worker = WorkerId::new(String::from_utf8_lossy(worker));
+    Ok(given_up(&job(fields)?, &worker, 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::queue::conformance;
+
+    fn entry(parcel: &Parcel) -> Fields {
+        let mut fields = Fields::new();
+        fields.insert("s".into(), parcel.sequence.to_string().into());
+        fields.insert("j".into(), parcel.job.clone().into());
+        fields.insert(parcel.place.field().into(), parcel.body.clone());
+        fields
+    }
+
+    proptest! {
+        #[test]
+        fn a_job_comes_back_as_it_went(length in 0usize..20_000, compressible: bool, seed: u8) {
+            let mut sent = conformance::job(7);
+            let byte = |index: usize| if compressible { seed } else { fastrand::u8(..).wrapping_add(index as u8) };
+            sent.body = (0..length).map(byte).collect::<Vec<_>>().into();
+            let parcel = Parcel::of(&sent, 1 << 20);
+            let fields = entry(&parcel);
+            let mut back = job(&fields).unwrap();
+            back.body = body(&fields).unwrap().unwrap();
+            prop_assert_eq!(back, sent);
+        }
+
+        #[test]
+        fn arbitrary_entries_are_refused_or_read_but_never_a_panic(
+            values in proptest::collection::hash_map("[sjbzrntchwo]", proptest::collection::vec(any::<u8>(), 0..64), 0..8)
+        ) {
+            let fields: Fields = values.into_iter().map(|(name, value)| (name, value.into())).collect();
+            let _ = (job(&fields), body(&fields), outcome(&fields));
+        }
+    }
+
+    #[test]
+    fn an_outcome_that_cannot_be_read_is_a_failure_of_its_document() {
+        let fields =
+            Fields::from([("s".to_owned(), Bytes::from("7")), ("o".to_owned(), Bytes::from("{\"seq"))]);
+        let outcome = outcome(&fields).unwrap();
+        assert_eq!(outcome.sequence, 7);
+        assert_eq!(outcome.record.error.unwrap().kind, FaultKind::Internal);
+    }
+
+    #[test]
+    fn a_large_body_gets_a_key_of_its_own() {
+        let mut job = conformance::job(1);
+        job.body = (0..100_000).map(|_| fastrand::u8(..)).collect::<Vec<_>>().into();
+        let parcel = Parcel::of(&job, 64 << 10);
+        assert_eq!(parcel.place, Place::Blob);
+        assert_eq!(blob(parcel.body).unwrap(), job.body);
+    }
+}

@@ -1,0 +1,25 @@
+//! The queue's operations, one script each. What a script takes and returns stands at its head.
+
+use std::sync::LazyLock;
+
+use crate::redis::Script;
+
+macro_rules! scripts {
+    ($($name:ident: $doing:literal, $file:literal;)*) => {
+        $(pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new($doing, include_str!(concat!("scripts/", $file))));)*
+    };
+}
+
+scripts! {
+    OPEN: "opening the run", "open.lua";
+    PUSH: "pushing jobs", "push.lua";
+    LEASE: "leasing jobs", "lease.lua";
+    COMMIT: "committing outcomes", "commit.lua";
+    RELEASE: "giving a job back", "release.lua";
+    RECLAIM: "taking back the jobs of silent workers", "reclaim.lua";
+    EXTEND: "extending leases", "extend.lua";
+    COUNTS: "counting jobs", "counts.lua";
+    REPLAY: "putting back documents that were given up", "replay.lua";
+    FORGET: "letting documents be pushed again", "forget.lua";
+}

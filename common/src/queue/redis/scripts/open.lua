@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- Makes the consumer groups of a run's shard, unless they are there.
+--
+-- KEYS 1-4  streams of ready jobs
+-- KEYS 5    counters
+-- ARGV 1    the group
+-- ARGV 2    1 to make what is missing (the coordinator), 0 only to look (a worker)
+--
+-- Returns 1 when the shard is there, 0 when it is not.
+local there = redis.call('EXISTS', KEYS[5])
+if there == 1 or ARGV[2] == '0' then
+    return there
+end
+for lane = 1, 4 do
+    local made = redis.pcall('XGROUP', 'CREATE', KEYS[lane], ARGV[1], '0', 'MKSTREAM')
+    if type(made) == 'table' and made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then
+        return made
+    end
+end
+redis.call('HSET', KEYS[5], 'format', '1')
+return 1

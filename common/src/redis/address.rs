@@ -1,0 +1,108 @@
+//! Where a Redis is.
+
+use std::fmt;
+
+use ::redis::{ConnectionInfo, IntoConnectionInfo};
+
+/// The URL of a Redis: `redis://[user:password@]host[:port][/db]`, `rediss://` with TLS, or `unix:///path`.
+///
+/// It never shows its password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisUrl {
+    url: String,
+    shown: String,
+}
+
+/// A URL that is none of a Redis.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{shown} is not the URL of a Redis ({reason}); write redis://HOST:PORT, with a password redis://:PASSWORD@HOST:PORT"
+)]
+pub struct AddressError {
+    shown: String,
+    reason: String,
+}
+
+impl RedisUrl {
+    /// Checks and takes a URL.
+    pub fn parse(url: &str) -> Result<Self, AddressError> {
+        let shown = redacted(url);
+        match url.into_connection_info() {
+            Ok(_) => Ok(Self { url: url.to_owned(), shown }),
+            Err(error) => {
+                let reason = error.detail().map_or_else(|| error.to_string(), str::to_owned);
+                Err(AddressError { shown, reason })
+            }
+        }
+    }
+
+    /// The URL with its password, for a client only.
+    pub fn expose(&self) -> &str {
+        &self.url
+    }
+
+    /// The same server as seen from another host: the host of the URL replaced, its port and password kept.
+    pub fn at_host(&self, host: &str) -> Result<Self, AddressError> {
+        let (before, place) = split(&self.url);
+        let end = place.find('/').unwrap_or(place.len());
+        let (authority, path) = place.split_at(end);
+        let port = match authority.rfind(':') {
+            Some(colon) if !authority[colon..].contains(']') => &authority[colon..],
+            _ => "",
+        };
+        let host =
+            if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+        Self::parse(&format!("{before}{host}{port}{path}"))
+    }
+
+    pub(super) fn info(&self) -> Result<ConnectionInfo, ::redis::RedisError> {
+        self.url.as_str().into_connection_info()
+    }
+}
+
+/// What stands before the host, and the rest.
+fn split(url: &str) -> (&str, &str) {
+    let scheme = url.find("://").map_or(0, |at| at + 3);
+    let host = url[scheme..].rfind('@').map_or(scheme, |at| scheme + at + 1);
+    url.split_at(host)
+}
+
+fn redacted(url: &str) -> String {
+    let (before, place) = split(url);
+    let scheme = before.find("://").map_or(0, |at| at + 3);
+    if before.len() > scheme { format!("{}***@{place}", &before[..scheme]) } else { url.to_owned() }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisUrl({})", self.shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let url = RedisUrl::parse("redis://user:hunter2@db.test:6380/1").unwrap();
+        assert_eq!(url.to_string(), "redis://***@db.test:6380/1");
+        assert!(!format!("{url:?}").contains("hunter2"));
+        let error = RedisUrl::parse("http://user:hunter2@db.test").unwrap_err().to_string();
+        assert!(error.starts_with("http://***@db.test is not the URL of a Redis"), "{error}");
+    }
+
+    #[test]
+    fn the_host_can_be_another() {
+        let at = |url: &str, host| RedisUrl::parse(url).unwrap().at_host(host).unwrap().url;
+        assert_eq!(at("redis://:pw@127.0.0.1:7001/0", "10.0.0.5"), "redis://:pw@10.0.0.5:7001/0");
+        assert_eq!(at("redis://[::1]:7001", "fd00::5"), "redis://[fd00::5]:7001");
+        assert_eq!(at("redis://localhost", "h"), "redis://h");
+    }
+}

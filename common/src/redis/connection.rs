@@ -1,0 +1,123 @@
+//! One server or a cluster behind one type.
+
+use std::{fmt, time::Duration};
+
+use ::redis::{
+    AsyncConnectionConfig, Client, Cmd, Pipeline, RedisFuture, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+    cluster::ClusterClient,
+    cluster_async::ClusterConnection,
+};
+
+use super::{Link, Patience, RedisError, address::RedisUrl};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long an answer may take, beside the time that the command itself waits.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Makes connections to one Redis.
+#[derive(Clone)]
+pub struct Connector {
+    url: RedisUrl,
+    cluster: bool,
+    answer: Duration,
+}
+
+impl Connector {
+    /// Looks whether the server is one of a cluster.
+    pub async fn find(url: RedisUrl, patience: Patience) -> Result<Self, RedisError> {
+        let mut connector = Self { url, cluster: false, answer: ANSWER };
+        let link = Link::new(connector.clone(), patience);
+        let info: String = link.query("connecting", ::redis::cmd("INFO").arg("server")).await?;
+        connector.cluster = info.lines().any(|line| line.trim() == "redis_mode:cluster");
+        Ok(connector)
+    }
+
+    /// The same, for commands that themselves wait up to `wait`: the answer's time-out is always the longer one.
+    #[must_use]
+    pub fn waiting(&self, wait: Duration) -> Self {
+        Self { answer: ANSWER + wait, ..self.clone() }
+    }
+
+    /// Where the Redis is.
+    pub fn url(&self) -> &RedisUrl {
+        &self.url
+    }
+
+    /// Whether it is a cluster.
+    pub fn is_cluster(&self) -> bool {
+        self.cluster
+    }
+
+    /// A new connection. What drives it runs on the calling runtime.
+    pub async fn connect(&self) -> Result<Connection, ::redis::RedisError> {
+        let info = self.url.info()?;
+        if self.cluster {
+            let client = ClusterClient::builder([info])
+                .connection_timeout(CONNECT)
+                .response_timeout(self.answer)
+                // Whoever calls tries again, and says so; in here it would be silent.
+                .retries(2)
+                .build()?;
+            return Ok(Connection::Cluster(client.get_async_connection().await?));
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(self.answer));
+        let client = Client::open(info)?;
+        Ok(Connection::Server(client.get_multiplexed_async_connection_with_config(&config).await?))
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("url", &self.url)
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection, multiplexed: clones share it.
+#[derive(Clone)]
+pub enum Connection {
+    /// To one server.
+    Server(MultiplexedConnection),
+    /// To every node of a cluster.
+    Cluster(ClusterConnection),
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Server(_)) { "Server" } else { "Cluster" })
+    }
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::Server(connection) => connection.req_packed_command(cmd),
+            Self::Cluster(connection) => connection.req_packed_command(cmd),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Server(connection) => connection.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Server(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
+        }
+    }
+}

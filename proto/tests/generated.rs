@@ -1,5 +1,7 @@
 //! Holds the committed generated code and descriptors to the `.proto` files.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::{fs, path::Path};
 
 use prost::Message;

@@ -92,6 +92,9 @@ pub enum Refusal {
     /// No worker of this id has registered since the coordinator started, or it was forgotten since.
     #[error("no worker {0} is registered: register first, or look at the list of workers for its id")]
     UnknownWorker(WorkerId),
+    /// A worker that drains does not take work again.
+    #[error("the worker {0} drains and will leave: start another one in its place")]
+    Drains(WorkerId),
     /// The fleet has as many workers as it can have.
     #[error("the fleet is full with {most} workers: stop some, or wait until lost ones are forgotten")]
     Full {

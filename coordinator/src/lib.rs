@@ -11,6 +11,7 @@
 //! | [`folder`] | the output folder |
 //! | [`finish`] | reports over the finished folder |
 //! | [`progress`] | how a run is going |
+//! | [`fleet`] | the workers of other processes and hosts |
 //! | [`status`] | the same over HTTP |
 //! | [`models`] | which models may be asked, and the client that asks them |
 
@@ -18,6 +19,7 @@ pub mod cli;
 mod contents;
 mod downloads;
 pub mod finish;
+pub mod fleet;
 pub mod folder;
 pub mod models;
 pub mod progress;

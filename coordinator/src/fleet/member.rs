@@ -1,0 +1,144 @@
+//! One worker as the registry knows it.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use sheaf_common::{
+    fleet::{Assignment, Health, Intake, Order, Registration, Report, RosterEntry, WorkerState},
+    id::RunId,
+};
+
+/// What the fleet is to do; each worker is told what it has not been told yet.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    /// The runs, each with a number that grows when its configuration changes.
+    pub runs: BTreeMap<RunId, (u64, Assignment)>,
+    /// How many share the limits of keys.
+    pub share: u32,
+}
+
+/// A worker.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub registration: Registration,
+    pub report: Report,
+    pub heard: Instant,
+    pub session: Option<u64>,
+    pub lost: Option<Lost>,
+    /// What an operator asked for last.
+    pub asked: Intake,
+    told: Told,
+}
+
+/// Since when a worker is lost, and when that was last said.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lost {
+    pub since: Instant,
+    pub said: Instant,
+}
+
+/// What a worker was told over the sessions it had.
+#[derive(Debug, Default)]
+struct Told {
+    runs: BTreeMap<RunId, u64>,
+    share: Option<u32>,
+    intake: Intake,
+}
+
+impl Member {
+    pub(super) fn new(registration: Registration, wanted: &Wanted, now: Instant) -> Self {
+        let mut member = Self {
+            registration,
+            report: Report::default(),
+            heard: now,
+            session: None,
+            lost: None,
+            asked: Intake::Open,
+            told: Told::default(),
+        };
+        member.welcomed(wanted);
+        member
+    }
+
+    /// It registered, and knows the runs from its welcome.
+    pub(super) fn welcomed(&mut self, wanted: &Wanted) {
+        self.told.runs = wanted.runs.iter().map(|(run, (number, _))| (run.clone(), *number)).collect();
+    }
+
+    /// Its session is open. Orders of an earlier one may have been lost on their way, so that what it says itself counts.
+    pub(super) fn opened(&mut self, session: u64) {
+        self.session = Some(session);
+        self.told.share = None;
+        self.told.intake = self.report.intake;
+    }
+
+    /// What it has yet to be told. Whoever takes the orders sends them.
+    pub(super) fn catch_up(&mut self, wanted: &Wanted) -> Vec<Order> {
+        let mut orders = Vec::new();
+        if self.told.intake != self.asked && self.told.intake != Intake::Draining {
+            orders.push(match self.asked {
+                Intake::Open => Order::Resume,
+                Intake::Paused => Order::Pause,
+                Intake::Draining => Order::Drain,
+            });
+            self.told.intake = self.asked;
+        }
+        if self.told.share != Some(wanted.share) && wanted.share > 0 {
+            self.told.share = Some(wanted.share);
+            orders.push(Order::Share { workers: wanted.share });
+        }
+        for (run, (number, assignment)) in &wanted.runs {
+            if self.told.runs.insert(run.clone(), *number) != Some(*number) {
+                orders.push(Order::Assign(assignment.clone()));
+            }
+        }
+        self.told.runs.retain(|run, _| {
+            let stays = wanted.runs.contains_key(run);
+            if !stays {
+                orders.push(Order::Withdraw(run.clone()));
+            }
+            stays
+        });
+        orders
+    }
+
+    pub(super) fn silent_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.heard)
+    }
+
+    pub(super) fn state(&self) -> WorkerState {
+        let drains = |intake| intake == Intake::Draining;
+        let paused = |intake| intake == Intake::Paused;
+        if self.lost.is_some() {
+            WorkerState::Lost
+        } else if drains(self.asked) || drains(self.report.intake) {
+            WorkerState::Draining
+        } else if paused(self.asked) || paused(self.report.intake) {
+            WorkerState::Paused
+        } else if self.session.is_none() {
+            WorkerState::Joining
+        } else {
+            WorkerState::Working
+        }
+    }
+
+    pub(super) fn entry(&self, now: Instant) -> RosterEntry {
+        let Registration { worker, name, host, version, .. } = &self.registration;
+        RosterEntry {
+            worker: worker.clone(),
+            name: name.clone(),
+            host: host.clone(),
+            version: version.clone(),
+            state: self.state(),
+            load: self.report.load,
+            done: self.report.done,
+            silent_for: self.silent_for(now),
+            unwell: match &self.report.health {
+                Health::Well => None,
+                Health::Unwell(why) => Some(why.clone()),
+            },
+        }
+    }
+}

@@ -16,6 +16,7 @@
 //! | [`child`] | parsing child processes: both ends of the pipe |
 //! | [`heartbeat`] | extends leases from a thread of its own |
 //! | [`reviewer`] | asks a model for what the rules are unsure of |
+//! | [`session`] | the worker's end of the fleet: registers, reports, takes orders |
 
 pub mod analyst;
 pub mod child;
@@ -23,6 +24,7 @@ pub mod engine;
 pub mod heartbeat;
 pub mod intake;
 pub mod reviewer;
+pub mod session;
 
 pub use engine::{Engine, EngineLimits};
 pub use intake::Worker;

@@ -113,9 +113,9 @@ fn a_worker_whose_stream_is_gone_is_lost_at_once_and_back_when_it_registers_agai
 fn a_silent_worker_is_lost_after_three_seconds_and_told_again_until_it_is_forgotten() {
     let mut fleet = Fleet::new();
     fleet.joined("a", 1);
-    assert_eq!(fleet.after(LOST_AFTER - Duration::from_millis(1)).apply(Event::Tick), []);
+    assert_eq!(fleet.after(LOST_AFTER.saturating_sub(Duration::from_millis(1))).apply(Event::Tick), []);
     assert_eq!(fleet.after(Duration::from_millis(1)).apply(Event::Tick)[0], lost("a", LOST_AFTER));
-    assert_eq!(fleet.after(LOST_AGAIN - Duration::from_millis(1)).apply(Event::Tick), []);
+    assert_eq!(fleet.after(LOST_AGAIN.saturating_sub(Duration::from_millis(1))).apply(Event::Tick), []);
     let again = fleet.after(Duration::from_millis(1)).apply(Event::Tick);
     assert_eq!(again, [lost("a", LOST_AFTER + LOST_AGAIN)]);
     let forgotten = fleet.after(FORGOTTEN_AFTER).apply(Event::Tick);

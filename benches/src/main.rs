@@ -5,6 +5,7 @@
 //! | `modes` | the four parallelism modes on CPU-bound pages, beside `sync` and the number of cores |
 //! | `fetch` | the fetch pool beside a bare client loop, and beside what arithmetic allows |
 //! | `llm` | the client of models beside a bare client loop, beside limits, and over backends of different speeds |
+//! | `queue` | the queue in Redis beside what the same Redis does for a bare client |
 //! | `memory` | peak memory of a whole run as the set grows |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people")]
@@ -17,6 +18,7 @@ mod modes;
 mod nginx;
 mod program;
 mod provider;
+mod queue;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
@@ -61,6 +63,18 @@ enum Scenario {
         #[arg(long, default_value_t = 1)]
         limit_rounds: u64,
     },
+    /// The queue in Redis beside a bare client
+    Queue {
+        /// Rounds, at least 5
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(5..))]
+        rounds: u64,
+        /// Jobs in each round
+        #[arg(long, default_value_t = 100_000)]
+        jobs: usize,
+        /// Jobs of one more round with a large backlog; 0 leaves it out
+        #[arg(long, default_value_t = 1_000_000)]
+        backlog: usize,
+    },
     /// A provider of models, until its input ends
     #[command(hide = true)]
     Provider(provider::Settings),
@@ -82,6 +96,7 @@ fn main() -> ExitCode {
         Scenario::Llm { parts, rounds, limit_rounds } => {
             llm::measure(&parts, rounds as usize, limit_rounds as usize)
         }
+        Scenario::Queue { rounds, jobs, backlog } => queue::measure(rounds as usize, jobs, backlog),
         Scenario::Provider(settings) => provider::serve(settings),
         Scenario::Ask(ask) => ask.run(),
         Scenario::Memory { pages } => memory::measure(&pages),

@@ -281,7 +281,7 @@ async fn damage_by_hand_stops_nobody() {
         .arg("3");
     let _id: String = link.query("add", &broken).await.unwrap();
     let mut result = cmd("XADD");
-    result.arg(&keys.results).arg("*").arg("s").arg("78").arg("o").arg("{");
+    result.arg(&keys.results).arg("*").arg("78").arg("{");
     let _id: String = link.query("add", &result).await.unwrap();
     queue.push(job(1)).await.unwrap();
     let leased = queue.lease(&worker("a"), 5, SOON).await.unwrap();

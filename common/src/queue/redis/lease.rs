@@ -7,17 +7,18 @@ use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
 use super::{
-    BLOCK, Core, Entry, LOOK, Lease, entry_number, fields_of,
-    parcel::{self, Fields, Unreadable},
-    script::LEASE,
+    BLOCK, Core, Entry, LOOK, Lease, entry_number,
+    parcel::{self, Fields, Unreadable, fields_of},
+    script::PROMOTE,
 };
 use crate::{
     fault::{Fault, FaultKind},
     id::{AttemptToken, WorkerId},
     job::Job,
-    keys::{GROUP, LANES},
+    keys::{AGAIN, GROUP, LANES},
     queue::{Leased, QueueError},
     record::Outcome,
+    redis::Link,
     wire::WireError,
 };
 
@@ -28,12 +29,11 @@ const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
 /// Entries of one's own looked at once after a lost answer.
 const OWN: usize = 1_000;
 
-/// What the script answers: Redis's time, when the next delayed job is due, and the entries of each lane.
-type Delivery = (u64, i64, Vec<Entry>, Vec<Entry>, Vec<Entry>, Vec<Entry>);
-/// What a blocking read answers: entries by the stream's key.
+/// What a read answers: entries by the stream's key.
 type Read = Option<Vec<(String, Vec<Entry>)>>;
 
 impl Core {
+    /// Up to `most` jobs. A job that wakes a waiting worker does not come alone when others are there by then.
     pub(super) async fn lease(
         &self,
         worker: &WorkerId,
@@ -59,7 +59,11 @@ impl Core {
             }
             let pause = next_due.map_or(left, |due| due.min(left));
             match &self.shards[..] {
-                [_] => self.wait_for_one(worker, pause, &mut leased).await?,
+                // One wakes it; what came with it is read without waiting.
+                [_] => {
+                    let read = self.read(&self.reading, 0, worker, 1, Some(pause)).await?;
+                    self.take_all(worker, 0, read, None, most, &mut leased).await?;
+                }
                 _ => tokio::time::sleep(pause.min(LOOK)).await,
             }
         }
@@ -81,43 +85,62 @@ impl Core {
                 break;
             }
             let keys = &self.shards[shard];
-            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
-            all.extend([keys.due.as_str(), &keys.delayed]);
-            let arguments = |command: &mut Cmd| {
-                command.arg(GROUP).arg(worker.as_str()).arg(room);
+            let due = |command: &mut Cmd| {
+                command.arg(room);
             };
-            let answer: Result<Delivery, _> = LEASE.run(&self.main, &all, arguments).await;
-            let (now, due, again, high, normal, low) = answer.map_err(|error| self.gone(error))?;
+            let (now, due): (u64, i64) =
+                PROMOTE.run(&self.main, &[&keys.lanes[AGAIN], &keys.due, &keys.delayed], due).await?;
             if let Ok(due) = u64::try_from(due) {
                 let due = Duration::from_millis(due.max(1));
                 next = Some(next.map_or(due, |next| next.min(due)));
             }
-            for (lane, entries) in [again, high, normal, low].into_iter().enumerate() {
-                for entry in entries {
-                    leased.extend(self.take(worker, shard, lane, entry, Some(now)).await?);
-                }
-            }
+            let read = self.read(&self.main, shard, worker, room, None).await?;
+            self.take_all(worker, shard, read, Some(now), room, leased).await?;
         }
         Ok(next)
     }
 
-    /// Waits in Redis for one job.
-    async fn wait_for_one(
+    /// Reads from every lane of a shard.
+    async fn read(
+        &self,
+        link: &Link,
+        shard: usize,
+        worker: &WorkerId,
+        most: usize,
+        block: Option<Duration>,
+    ) -> Result<Read, QueueError> {
+        let mut read = cmd("XREADGROUP");
+        read.arg("GROUP").arg(GROUP).arg(worker.as_str()).arg("COUNT").arg(most);
+        if let Some(block) = block {
+            read.arg("BLOCK").arg(block.min(BLOCK).as_millis().max(1) as u64);
+        }
+        read.arg("STREAMS").arg(&self.shards[shard].lanes[..]).arg(&[">"; LANES]);
+        link.query("leasing jobs", &read).await.map_err(|error| self.gone(error))
+    }
+
+    /// Takes up to `room` of the jobs that were read, lane after lane; the others go back, which is rare: only where several
+    /// lanes had something.
+    async fn take_all(
         &self,
         worker: &WorkerId,
-        pause: Duration,
+        shard: usize,
+        read: Read,
+        now: Option<u64>,
+        room: usize,
         leased: &mut Vec<Leased>,
     ) -> Result<(), QueueError> {
-        let lanes = &self.shards[0].lanes;
-        let mut read = cmd("XREADGROUP");
-        read.arg("GROUP").arg(GROUP).arg(worker.as_str()).arg("COUNT").arg(1);
-        read.arg("BLOCK").arg(pause.min(BLOCK).as_millis().max(1) as u64);
-        read.arg("STREAMS").arg(&lanes[..]).arg(&[">"; LANES]);
-        let read: Result<Read, _> = self.reading.query("waiting for jobs", &read).await;
-        for (key, entries) in read.map_err(|error| self.gone(error))?.unwrap_or_default() {
-            let Some(lane) = lanes.iter().position(|lane| *lane == key) else { continue };
-            for entry in entries {
-                leased.extend(self.take(worker, 0, lane, entry, None).await?);
+        let mut taken = 0;
+        let mut read = read.unwrap_or_default();
+        for (lane, key) in self.shards[shard].lanes.iter().enumerate() {
+            let Some(at) = read.iter().position(|(name, _)| name == key) else { continue };
+            for entry in read.swap_remove(at).1 {
+                let Some(job) = self.take(worker, shard, lane, entry, now).await? else { continue };
+                if taken < room {
+                    leased.push(job);
+                    taken += 1;
+                } else {
+                    self.give_back_unseen(job.token).await;
+                }
             }
         }
         Ok(())

@@ -7,7 +7,8 @@ use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
 use super::{
-    BLOCK, Core, Entry, LOOK, RedisQueue, entry_id, entry_number, fields_of, parcel,
+    BLOCK, Core, Entry, LOOK, RedisQueue, entry_id, entry_number,
+    parcel::{self, fields_of},
     script::{COUNTS, FORGET, REPLAY},
 };
 use crate::{
@@ -19,6 +20,8 @@ use crate::{
 
 /// Entries read at once where all are looked at.
 const PAGE: usize = 256;
+/// Entries of outcomes collected at once: each holds what was committed together.
+const ENTRIES: usize = 16;
 /// Documents put back, or let be pushed again, in one script.
 const AT_ONCE: usize = 512;
 /// How long what was given up can still be replayed after its run has ended.
@@ -98,8 +101,7 @@ impl RedisQueue {
                 let entries = range(&self.core.main, &keys.results, &from).await?;
                 let Some((last, _)) = entries.last() else { break };
                 from = format!("({last}");
-                let sequences = entries.into_iter().map(|(_, flat)| parcel::number(&fields_of(flat), "s"));
-                held.uncollected.extend(sequences.filter_map(Result::ok));
+                held.uncollected.extend(entries.into_iter().flat_map(|(_, flat)| parcel::sequences(flat)));
             }
         }
         Ok(held)
@@ -253,7 +255,8 @@ impl Core {
                     break;
                 }
                 let mut read = cmd("XREAD");
-                read.arg("COUNT").arg(room);
+                // Entries hold several outcomes: `most` may be passed by one entry's.
+                read.arg("COUNT").arg(room.min(ENTRIES));
                 if self.shards.len() == 1 && left >= Duration::from_millis(1) {
                     read.arg("BLOCK").arg(left.min(BLOCK).as_millis() as u64);
                 }
@@ -262,10 +265,12 @@ impl Core {
                     self.collecting.query("collecting outcomes", &read).await?;
                 for (id, flat) in read.into_iter().flatten().flat_map(|(_, entries)| entries) {
                     *cursor = entry_number(&id).unwrap_or(*cursor);
-                    match parcel::outcome(&fields_of(flat)) {
-                        Ok(outcome) => outcomes.push(outcome),
-                        Err(error) => {
-                            tracing::error!(id, %error, "an outcome without a document was passed over");
+                    for outcome in parcel::outcomes(flat) {
+                        match outcome {
+                            Ok(outcome) => outcomes.push(outcome),
+                            Err(error) => {
+                                tracing::error!(id, %error, "an outcome without a document was passed over");
+                            }
                         }
                     }
                 }

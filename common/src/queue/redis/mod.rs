@@ -35,7 +35,7 @@ use tokio::{sync::oneshot, time::Instant};
 pub use self::ledger::{DeadLetter, Held, Tallies};
 use self::{
     courier::Courier,
-    parcel::{Fields, Parcel, Place},
+    parcel::{Parcel, Place},
     script::OPEN,
 };
 use super::{Collected, Commit, JobQueue, Leased, QueueCounts, QueueError, Receipt, Release};
@@ -63,7 +63,8 @@ pub struct RedisLimits {
     pub ready_jobs: usize,
     /// Bytes of unfinished jobs in a shard's streams; a push beyond it waits.
     pub ready_bytes: usize,
-    /// Outcomes waiting to be collected, a shard; a commit beyond it waits.
+    /// Batches of outcomes waiting to be collected, a shard; a commit beyond it waits. What is committed while another
+    /// batch is on its way makes one batch.
     pub uncollected: usize,
     /// How long a lease holds without being extended.
     pub lease: Duration,
@@ -78,7 +79,7 @@ impl Default for RedisLimits {
         Self {
             ready_jobs: 10_000,
             ready_bytes: 256 << 20,
-            uncollected: 10_000,
+            uncollected: 256,
             lease: Duration::from_secs(30),
             inline_bytes: 64 << 10,
             body_life: Duration::from_hours(7 * 24),
@@ -296,12 +297,3 @@ fn entry_number(id: &str) -> Option<u128> {
 
 /// An entry as Redis answers it: its id, and fields and values in turn.
 type Entry = (String, Vec<Bytes>);
-
-fn fields_of(flat: Vec<Bytes>) -> Fields {
-    let mut fields = Fields::with_capacity(flat.len() / 2);
-    let mut flat = flat.into_iter();
-    while let (Some(name), Some(value)) = (flat.next(), flat.next()) {
-        fields.insert(String::from_utf8_lossy(&name).into_owned(), value);
-    }
-    fields
-}

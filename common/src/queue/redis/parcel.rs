@@ -2,8 +2,8 @@
 //!
 //! An entry of a ready stream has the fields `s` sequence, `j` the job's message without its body, one of `b` body,
 //! `z` body as zstd, `r` nothing (the body has a key of its own), `n` bytes counted against the bound, `t` milliseconds of its
-//! first push; and once it came back `c` counters and `h` history. An outcome has `s` and `o`; a document that was given up
-//! has `w`, its last worker, and the fields of its job.
+//! first push; and once it came back `c` counters and `h` history. An entry of the outcomes has sequences and outcomes in turn,
+//! or, for a document that was given up, `w`, its last worker, and the fields of its job.
 
 use std::collections::HashMap;
 
@@ -29,6 +29,16 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// What a stream's entry says, by field.
 pub(super) type Fields = HashMap<String, Bytes>;
+
+/// From fields and values in turn.
+pub(super) fn fields_of(flat: Vec<Bytes>) -> Fields {
+    let mut fields = Fields::with_capacity(flat.len() / 2);
+    let mut flat = flat.into_iter();
+    while let (Some(name), Some(value)) = (flat.next(), flat.next()) {
+        fields.insert(String::from_utf8_lossy(&name).into_owned(), value);
+    }
+    fields
+}
 
 /// Where a job's body stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +112,11 @@ pub(super) enum Unreadable {
 }
 
 pub(super) fn number(fields: &Fields, name: &'static str) -> Result<u64, Unreadable> {
-    let text = fields.get(name).and_then(|value| std::str::from_utf8(value).ok());
-    text.and_then(|text| text.parse().ok()).ok_or(Unreadable::Field(name))
+    fields.get(name).and_then(number_of).ok_or(Unreadable::Field(name))
+}
+
+fn number_of(value: &Bytes) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// The job of an entry, without its body.
@@ -151,20 +164,36 @@ pub(super) fn pack_outcome(outcome: &Outcome) -> Result<Vec<u8>, serde_json::Err
     Ok(zstd::bulk::compress(&json, LEVEL).unwrap_or(json))
 }
 
-/// The outcome in an entry of the results. One that cannot be read becomes a failure of its document, so that the
+/// The outcomes in an entry of the results. One that cannot be read becomes a failure of its document, so that the
 /// document still gets its record.
-pub(super) fn outcome(fields: &Fields) -> Result<Outcome, Unreadable> {
-    let sequence = number(fields, "s")?;
-    let read = match fields.get("o") {
-        Some(packed) => written(packed),
-        None => abandoned(fields),
-    };
-    Ok(read.unwrap_or_else(|error| {
-        let message = format!("what was found cannot be read back from Redis: {error}");
-        let fault = Fault::new(FaultKind::Internal, message, "run the same command again with --fresh");
-        let record = Record::without_answer(DocumentId::new(""), String::new(), Some(fault));
-        Outcome { sequence, record, links: Vec::new(), base_href: None, final_url: None }
-    }))
+pub(super) fn outcomes(flat: Vec<Bytes>) -> Vec<Result<Outcome, Unreadable>> {
+    if flat.first().is_some_and(|name| &name[..] == b"w") {
+        let fields = fields_of(flat);
+        let sequence = number(&fields, "s");
+        return vec![
+            sequence.map(|sequence| abandoned(&fields).unwrap_or_else(|error| unread(sequence, &error))),
+        ];
+    }
+    let pairs = flat.chunks_exact(2).map(|pair| {
+        let sequence = number_of(&pair[0]).ok_or(Unreadable::Field("s"))?;
+        Ok(written(&pair[1]).unwrap_or_else(|error| unread(sequence, &error)))
+    });
+    pairs.collect()
+}
+
+/// The sequences of the documents in an entry of the results.
+pub(super) fn sequences(flat: Vec<Bytes>) -> Vec<u64> {
+    if flat.first().is_some_and(|name| &name[..] == b"w") {
+        return number(&fields_of(flat), "s").into_iter().collect();
+    }
+    flat.chunks_exact(2).filter_map(|pair| number_of(&pair[0])).collect()
+}
+
+fn unread(sequence: u64, error: &Unreadable) -> Outcome {
+    let message = format!("what was found cannot be read back from Redis: {error}");
+    let fault = Fault::new(FaultKind::Internal, message, "run the same command again with --fresh");
+    let record = Record::without_answer(DocumentId::new(""), String::new(), Some(fault));
+    Outcome { sequence, record, links: Vec::new(), base_href: None, final_url: None }
 }
 
 fn written(packed: &Bytes) -> Result<Outcome, Unreadable> {
@@ -211,15 +240,14 @@ mod tests {
             values in proptest::collection::hash_map("[sjbzrntchwo]", proptest::collection::vec(any::<u8>(), 0..64), 0..8)
         ) {
             let fields: Fields = values.into_iter().map(|(name, value)| (name, value.into())).collect();
-            let _ = (job(&fields), body(&fields), outcome(&fields));
+            let flat = fields.iter().flat_map(|(name, value)| [name.clone().into(), value.clone()]).collect();
+            let _ = (job(&fields), body(&fields), outcomes(flat));
         }
     }
 
     #[test]
     fn an_outcome_that_cannot_be_read_is_a_failure_of_its_document() {
-        let fields =
-            Fields::from([("s".to_owned(), Bytes::from("7")), ("o".to_owned(), Bytes::from("{\"seq"))]);
-        let outcome = outcome(&fields).unwrap();
+        let outcome = outcomes(vec![Bytes::from("7"), Bytes::from("{\"seq")]).remove(0).unwrap();
         assert_eq!(outcome.sequence, 7);
         assert_eq!(outcome.record.error.unwrap().kind, FaultKind::Internal);
     }

@@ -14,7 +14,7 @@ macro_rules! scripts {
 scripts! {
     OPEN: "opening the run", "open.lua";
     PUSH: "pushing jobs", "push.lua";
-    LEASE: "leasing jobs", "lease.lua";
+    PROMOTE: "making due jobs ready", "promote.lua";
     COMMIT: "committing outcomes", "commit.lua";
     RELEASE: "giving a job back", "release.lua";
     RECLAIM: "taking back the jobs of silent workers", "reclaim.lua";

@@ -1,0 +1,103 @@
+//! What the same Redis does for a client that keeps no promises: the ceiling.
+
+use std::time::Instant;
+
+use redis::{Value, pipe};
+use sheaf_common::redis::{Connector, Patience, stand::RedisStand};
+use tokio::{runtime::Runtime, task::JoinSet};
+
+use super::BODY;
+use crate::AnyError;
+
+/// Commands in one pipeline.
+const PIPELINE: usize = 100;
+/// Connections at once.
+const CONNECTIONS: usize = 2;
+
+/// Jobs a second of pipelined `XADD`.
+pub(super) fn push(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result<f64, AnyError> {
+    runtime.block_on(async {
+        let connector = connector(stand).await?;
+        reset(&connector).await?;
+        let at = Instant::now();
+        let mut tasks = JoinSet::new();
+        for _ in 0..CONNECTIONS {
+            let connector = connector.clone();
+            tasks.spawn(async move {
+                let mut connection = connector.connect().await?;
+                let body = vec![b'x'; BODY];
+                for _ in 0..jobs / CONNECTIONS / PIPELINE {
+                    let mut pipeline = pipe();
+                    for _ in 0..PIPELINE {
+                        pipeline.cmd("XADD").arg("bare").arg("*").arg("b").arg(&body).ignore();
+                    }
+                    pipeline.query_async::<()>(&mut connection).await?;
+                }
+                Ok::<_, AnyError>(())
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended??;
+        }
+        Ok(jobs as f64 / at.elapsed().as_secs_f64())
+    })
+}
+
+/// Jobs a second of reading 100 at a time and pipelining what follows: keep a result, acknowledge, delete.
+pub(super) fn drain(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result<f64, AnyError> {
+    runtime.block_on(async {
+        let connector = connector(stand).await?;
+        let at = Instant::now();
+        let mut tasks = JoinSet::new();
+        for reader in 0..CONNECTIONS {
+            let connector = connector.clone();
+            tasks.spawn(async move {
+                let mut connection = connector.connect().await?;
+                let result = vec![b'r'; 600];
+                loop {
+                    let mut read = redis::cmd("XREADGROUP");
+                    read.arg("GROUP")
+                        .arg("g")
+                        .arg(reader)
+                        .arg("COUNT")
+                        .arg(PIPELINE)
+                        .arg("STREAMS")
+                        .arg("bare")
+                        .arg(">");
+                    let read: Option<Vec<(String, Vec<(String, Value)>)>> =
+                        read.query_async(&mut connection).await?;
+                    let Some(entries) =
+                        read.and_then(|mut streams| streams.pop()).map(|(_, entries)| entries)
+                    else {
+                        return Ok::<_, AnyError>(());
+                    };
+                    let mut pipeline = pipe();
+                    for (id, _) in &entries {
+                        pipeline.cmd("XADD").arg("results").arg("*").arg("r").arg(&result).ignore();
+                        pipeline.cmd("XACK").arg("bare").arg("g").arg(id).ignore();
+                        pipeline.cmd("XDEL").arg("bare").arg(id).ignore();
+                    }
+                    pipeline.query_async::<()>(&mut connection).await?;
+                }
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended??;
+        }
+        let rate = jobs as f64 / at.elapsed().as_secs_f64();
+        reset(&connector).await?;
+        Ok(rate)
+    })
+}
+
+async fn connector(stand: &RedisStand) -> Result<Connector, AnyError> {
+    Ok(Connector::find(stand.url(), Patience::Endless).await?)
+}
+
+async fn reset(connector: &Connector) -> Result<(), AnyError> {
+    let mut connection = connector.connect().await?;
+    let mut pipeline = pipe();
+    pipeline.cmd("DEL").arg("bare").arg("results").ignore();
+    pipeline.cmd("XGROUP").arg("CREATE").arg("bare").arg("g").arg("0").arg("MKSTREAM").ignore();
+    Ok(pipeline.query_async(&mut connection).await?)
+}

@@ -3,7 +3,9 @@
 //! What one script touches shares the hash tag `{RUN:SHARD}`, so that all of it lives on one node of a cluster. What
 //! belongs to a key of a model's provider, or to the cache, has a tag of its own.
 
-use crate::id::RunId;
+use sha2::{Digest, Sha256};
+
+use crate::id::{RunId, hex};
 
 /// The streams of ready jobs, in the order in which they are read.
 pub const LANES: usize = 4;
@@ -71,5 +73,38 @@ impl ShardKeys {
             &self.counters,
         ]);
         all
+    }
+}
+
+/// The state of the limits of a provider's key. `name` says which key it is: the same for all that spend from it.
+pub fn limit(name: &str) -> String {
+    // A name may be an address, or be long: only its hash goes into the key.
+    let fingerprint = hex(&Sha256::digest(name.as_bytes())[..8]);
+    format!("sheaf:{{limit:{fingerprint}}}:state")
+}
+
+/// Keys of the ledger of a run's budget.
+#[derive(Debug, Clone)]
+pub struct BudgetKeys {
+    /// Hash: what was spent and what is set aside.
+    pub totals: String,
+    /// Sorted set: holds by the moment, in milliseconds, at which they count as spent.
+    pub due: String,
+    /// Hash: what each hold has set aside.
+    pub holds: String,
+    /// Hash: what was set aside by holds that have come to count as spent.
+    pub lapsed: String,
+}
+
+impl BudgetKeys {
+    /// Keys of the budget of `run`.
+    pub fn new(run: &RunId) -> Self {
+        let key = |name: &str| format!("sheaf:{{{run}:budget}}:{name}");
+        Self { totals: key("totals"), due: key("due"), holds: key("holds"), lapsed: key("lapsed") }
+    }
+
+    /// Every key.
+    pub fn all(&self) -> [&str; 4] {
+        [&self.totals, &self.due, &self.holds, &self.lapsed]
     }
 }

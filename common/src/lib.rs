@@ -11,6 +11,7 @@
 //! | [`cause`] | what is behind an error |
 //! | [`queue`] | the `JobQueue` door, the memory queue, and the queue in Redis |
 //! | [`redis`], [`keys`] | Redis as Sheaf uses it, and every key that Sheaf has in it |
+//! | [`quota`] | limits of a provider's key and the budget of a run, shared by a fleet |
 //! | [`mode`] | where documents are analysed |
 //! | [`fleet`] | workers that register with a coordinator: what the two say, and the `Fleet` door |
 //! | [`wire`] | the one conversion between domain types and protobuf |
@@ -29,6 +30,7 @@ pub mod job;
 pub mod keys;
 pub mod mode;
 pub mod queue;
+pub mod quota;
 pub mod record;
 pub mod redis;
 pub mod shutdown;

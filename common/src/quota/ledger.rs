@@ -1,0 +1,152 @@
+//! What a run has spent and set aside, over all its workers.
+
+use std::{sync::LazyLock, time::Duration};
+
+use redis::Cmd;
+
+use crate::{
+    id::{RunId, WorkerId},
+    keys::BudgetKeys,
+    redis::{Link, RedisError, Script},
+};
+
+static HOLD: LazyLock<Script> =
+    LazyLock::new(|| Script::new("setting aside from the budget", include_str!("scripts/hold.lua")));
+static EXTEND: LazyLock<Script> =
+    LazyLock::new(|| Script::new("keeping what is set aside", include_str!("scripts/extend.lua")));
+static SETTLE: LazyLock<Script> =
+    LazyLock::new(|| Script::new("settling with the budget", include_str!("scripts/settle.lua")));
+
+/// How long a ledger lives when nobody uses it: a run may be taken up again after a holiday.
+const LIFE: Duration = Duration::from_hours(30 * 24);
+
+/// Largest number that a script counts exactly, and some room for sums of it.
+const MOST: u64 = (1 << 53) >> 3;
+
+/// Money and tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Billionths of a US dollar.
+    pub money: u64,
+    /// Input tokens.
+    pub input: u64,
+    /// Output tokens.
+    pub output: u64,
+}
+
+impl Amount {
+    fn bounded(self) -> [u64; 3] {
+        [self.money, self.input, self.output].map(|number| number.min(MOST))
+    }
+}
+
+/// The sums of a ledger.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Spent so far.
+    pub spent: Amount,
+    /// Set aside, in billionths of a US dollar.
+    pub held_money: u64,
+    /// Set aside, in tokens.
+    pub held_tokens: u64,
+}
+
+/// Whether an amount could be set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// It is.
+    Yes,
+    /// There is no room while others hold; some of that may come back.
+    NotNow,
+    /// There is no room, and nobody holds anything that could come back.
+    No,
+}
+
+/// A hold, by a name that no other hold of the run has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// What it has set aside, or what was spent of it.
+    pub amount: Amount,
+}
+
+/// The ledger of a run. Every operation may be repeated when its answer was lost.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    link: Link,
+    keys: BudgetKeys,
+    before: Amount,
+}
+
+impl Ledger {
+    /// The ledger of `run`; it begins with what was spent `before`, unless it is there already.
+    pub fn new(link: Link, run: &RunId, before: Amount) -> Self {
+        Self { link, keys: BudgetKeys::new(run), before }
+    }
+
+    /// What connects to Redis.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Sets `entry` aside if spent, held and it together stay within the ceilings (billionths of a US dollar, tokens). It
+    /// counts as spent after `life`, unless it is extended or settled.
+    pub async fn hold(
+        &self,
+        entry: &Entry,
+        money: Option<u64>,
+        tokens: Option<u64>,
+        life: Duration,
+    ) -> Result<(Held, Totals), RedisError> {
+        let ceiling = |ceiling: Option<u64>| ceiling.map_or(-1, |ceiling| ceiling.min(MOST).cast_signed());
+        let arguments = |command: &mut Cmd| {
+            command.arg(LIFE.as_secs()).arg(life.as_millis() as u64).arg(&entry.name);
+            command.arg(&entry.amount.bounded()).arg(ceiling(money)).arg(ceiling(tokens));
+            command.arg(&self.before.bounded());
+        };
+        let [code, totals @ ..]: [u64; 6] = HOLD.run(&self.link, &self.keys.all(), arguments).await?;
+        let held = match code {
+            1 => Held::Yes,
+            2 => Held::NotNow,
+            _ => Held::No,
+        };
+        Ok((held, Totals::of(totals)))
+    }
+
+    /// Keeps holds from counting as spent for another `life`.
+    pub async fn extend(&self, entries: &[Entry], life: Duration) -> Result<(), RedisError> {
+        let arguments = |command: &mut Cmd| {
+            command.arg(LIFE.as_secs()).arg(life.as_millis() as u64);
+            add(command, entries);
+        };
+        let _count: u64 = EXTEND.run(&self.link, &self.keys.all(), arguments).await?;
+        Ok(())
+    }
+
+    /// Ends holds with what was spent of each. `batch` numbers the calls of a worker, from 1.
+    pub async fn settle(
+        &self,
+        worker: &WorkerId,
+        batch: u64,
+        entries: &[Entry],
+    ) -> Result<Totals, RedisError> {
+        let arguments = |command: &mut Cmd| {
+            command.arg(LIFE.as_secs()).arg(worker.as_str()).arg(batch);
+            add(command, entries);
+        };
+        Ok(Totals::of(SETTLE.run(&self.link, &self.keys.all(), arguments).await?))
+    }
+}
+
+impl Totals {
+    fn of([money, input, output, held_money, held_tokens]: [u64; 5]) -> Self {
+        Self { spent: Amount { money, input, output }, held_money, held_tokens }
+    }
+}
+
+fn add(command: &mut Cmd, entries: &[Entry]) {
+    for entry in entries {
+        command.arg(&entry.name).arg(&entry.amount.bounded());
+    }
+}

@@ -1,0 +1,43 @@
+#!lua flags=allow-oom
+-- Ends holds: what they had set aside comes back, and what their requests cost is spent. A batch that was taken in
+-- already, of which the answer was lost, changes nothing.
+--
+-- KEYS 1-4  as hold.lua has them
+-- ARGV 1  seconds that the ledger lives when nobody uses it
+-- ARGV 2  the worker
+-- ARGV 3  number of the batch among those of the worker, from 1
+-- ARGV 4..  for each hold: its name; money, input tokens, output tokens spent
+--
+-- Returns {money spent, input tokens spent, output tokens spent, money held, tokens held}.
+local field = 'batch:' .. ARGV[2]
+if (tonumber(redis.call('HGET', KEYS[1], field)) or 0) < tonumber(ARGV[3]) then
+    redis.call('HSET', KEYS[1], field, ARGV[3])
+    for at = 4, #ARGV, 4 do
+        local id = ARGV[at]
+        local held, lapsed = redis.call('HGET', KEYS[3], id), redis.call('HGET', KEYS[4], id)
+        local money, input, output = string.match(held or lapsed or '0 0 0', '(%d+) (%d+) (%d+)')
+        if held then
+            redis.call('ZREM', KEYS[2], id)
+            redis.call('HDEL', KEYS[3], id)
+            redis.call('HINCRBY', KEYS[1], 'held_money', 0 - money)
+            redis.call('HINCRBY', KEYS[1], 'held_tokens', 0 - input - output)
+        elseif lapsed then
+            -- All of it has been counted as spent.
+            redis.call('HDEL', KEYS[4], id)
+            redis.call('HINCRBY', KEYS[1], 'money', 0 - money)
+            redis.call('HINCRBY', KEYS[1], 'input', 0 - input)
+            redis.call('HINCRBY', KEYS[1], 'output', 0 - output)
+        end
+        redis.call('HINCRBY', KEYS[1], 'money', ARGV[at + 1])
+        redis.call('HINCRBY', KEYS[1], 'input', ARGV[at + 2])
+        redis.call('HINCRBY', KEYS[1], 'output', ARGV[at + 3])
+    end
+    for at = 1, 4 do
+        redis.call('EXPIRE', KEYS[at], ARGV[1])
+    end
+end
+local sums = redis.call('HMGET', KEYS[1], 'money', 'input', 'output', 'held_money', 'held_tokens')
+for at = 1, 5 do
+    sums[at] = tonumber(sums[at]) or 0
+end
+return sums

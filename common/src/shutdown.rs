@@ -18,6 +18,12 @@ impl Shutdown {
         Self::default()
     }
 
+    /// A part of the program: it stops when the whole does, and may be stopped alone.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self { drain: self.drain.child_token(), stop: self.stop.child_token() }
+    }
+
     /// Asks every task to take no new work.
     pub fn drain(&self) {
         self.drain.cancel();
@@ -48,6 +54,16 @@ impl Shutdown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_stops_with_the_whole_and_not_the_reverse() {
+        let whole = Shutdown::new();
+        let (one, other) = (whole.part(), whole.part());
+        one.drain();
+        assert!(one.is_draining() && !other.is_draining() && !whole.is_draining());
+        whole.stop();
+        assert!(other.is_draining() && other.stopping().is_cancelled());
+    }
 
     #[test]
     fn stopping_implies_draining_but_not_the_reverse() {

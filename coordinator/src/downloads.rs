@@ -232,7 +232,13 @@ impl<Q: JobQueue> Downloads<Q> {
         };
         let timings = Timings { fetch: arrived.fetch_ms, ..Timings::default() };
         let copy = Copy { accepted: accepted.clone(), attempts: arrived.attempts, timings };
-        match self.contents.claim(key, copy) {
+        // A job that Redis has lost is pushed again: its content is claimed already, by itself.
+        let claim = if self.in_flight.content(accepted.sequence) == Some(key) {
+            Claim::Fresh
+        } else {
+            self.contents.claim(key, copy)
+        };
+        match claim {
             Claim::Waiting => {}
             Claim::Answered(recorded, copy) => self.arrive(Arrival::Copied(copy, recorded)).await,
             Claim::Fresh => {
@@ -252,9 +258,12 @@ impl<Q: JobQueue> Downloads<Q> {
                     counters: AttemptCounters::default(),
                 };
                 self.tally.queued();
-                if let Err(error) = self.queue.push(job).await {
-                    self.tally.analysed();
-                    self.fail(accepted, unqueued(&error), arrived.attempts, arrived.fetch_ms).await;
+                match self.queue.push(job).await {
+                    Ok(()) => self.in_flight.pushed(accepted.sequence),
+                    Err(error) => {
+                        self.tally.analysed();
+                        self.fail(accepted, unqueued(&error), arrived.attempts, arrived.fetch_ms).await;
+                    }
                 }
             }
         }

@@ -9,19 +9,21 @@
 //! | `contents` | which contents the run has met |
 //! | `recorder` | writes terminal records |
 //! | [`folder`] | the output folder |
+//! | [`dispatch`] | a run's part in the fleet |
+//! | [`private_redis`] | the Redis of a run's own |
 //! | [`finish`] | reports over the finished folder |
 //! | [`progress`] | how a run is going |
 //! | [`fleet`] | the workers of other processes and hosts |
 //! | [`status`] | the same over HTTP |
-//! | [`models`] | which models may be asked, and the client that asks them |
 
 pub mod cli;
 mod contents;
+pub mod dispatch;
 mod downloads;
 pub mod finish;
 pub mod fleet;
 pub mod folder;
-pub mod models;
+pub mod private_redis;
 pub mod progress;
 mod recorder;
 pub mod run;

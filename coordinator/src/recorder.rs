@@ -43,11 +43,48 @@ pub(crate) struct Traveller {
     pub(crate) accepted: Accepted,
     /// Set when the content was claimed for analysis.
     pub(crate) content: Option<ContentKey>,
+    /// The queue has it.
+    pub(crate) pushed: bool,
 }
 
 impl InFlight {
     pub(crate) fn enter(&self, accepted: Accepted) {
-        self.all().insert(accepted.sequence, Traveller { accepted, content: None });
+        self.all().insert(accepted.sequence, Traveller { accepted, content: None, pushed: false });
+    }
+
+    /// A document that an earlier part of the run pushed.
+    pub(crate) fn enter_pushed(&self, accepted: Accepted) {
+        self.all().insert(accepted.sequence, Traveller { accepted, content: None, pushed: true });
+    }
+
+    /// The queue has the document now.
+    pub(crate) fn pushed(&self, sequence: u64) {
+        if let Some(traveller) = self.all().get_mut(&sequence) {
+            traveller.pushed = true;
+        }
+    }
+
+    /// The documents that the queue has.
+    pub(crate) fn pushed_ones(&self) -> Vec<u64> {
+        self.all().iter().filter(|(_, traveller)| traveller.pushed).map(|(sequence, _)| *sequence).collect()
+    }
+
+    /// Documents that the queue has lost, those among them that are still in flight: they are pushed no more.
+    pub(crate) fn pull_back(&self, sequences: &[u64]) -> Vec<Accepted> {
+        let mut all = self.all();
+        let mut back = Vec::new();
+        for sequence in sequences {
+            if let Some(traveller) = all.get_mut(sequence).filter(|traveller| traveller.pushed) {
+                traveller.pushed = false;
+                back.push(traveller.accepted.clone());
+            }
+        }
+        back
+    }
+
+    /// Whether the document is in flight.
+    pub(crate) fn has(&self, sequence: u64) -> bool {
+        self.all().contains_key(&sequence)
     }
 
     pub(crate) fn claimed(&self, sequence: u64, content: ContentKey) {
@@ -123,12 +160,18 @@ impl Recorder {
         // A second outcome for one document, however it came about, is dropped here.
         let Some(traveller) = self.in_flight.leave(outcome.sequence) else { return Ok(()) };
         self.follow(&traveller.accepted, outcome)?;
-        let recorded = self.results.append(&outcome.record)?;
-        written.push(outcome.record.status);
+        // What came from elsewhere is not trusted to say which document it is about.
+        let record = Record {
+            id: traveller.accepted.id,
+            source: traveller.accepted.candidate.source,
+            ..outcome.record.clone()
+        };
+        let recorded = self.results.append(&record)?;
+        written.push(record.status);
         if let Some(content) = content {
-            let answer = (outcome.record.status == Status::Ok).then_some(recorded);
+            let answer = (record.status == Status::Ok).then_some(recorded);
             for copy in self.contents.settle(content, answer) {
-                self.copied(&copy, &outcome.record, written)?;
+                self.copied(&copy, &record, written)?;
             }
         }
         Ok(())

@@ -11,31 +11,39 @@
 //! record. In between the document is *in flight* and holds a permit of the admission. Whoever acquires every permit
 //! knows that nothing is in flight: so ends a level of a crawl, and so ends the run.
 
-use std::{collections::HashSet, future, path::PathBuf, sync::Arc, time::Duration};
+mod acceptor;
+mod collector;
+mod earlier;
+
+use std::{future, path::PathBuf, sync::Arc, time::Duration};
 
 use sheaf_common::{
-    fault::{Fault, FaultKind},
     id::WorkerId,
     job::AnalysisOptions,
-    queue::{Collected, JobQueue, MemoryQueue, QueueLimits, Receipt},
-    record::{Outcome, Record, Status},
+    queue::{Held, JobQueue, MemoryQueue, QueueError, QueueLimits, RedisQueue},
     shutdown::Shutdown,
 };
 use sheaf_fetch::{FetchLimits, HttpFetcher, Lookup, SetupError};
 use sheaf_worker::{Engine, EngineLimits, Mode, Reviewer, Worker, child::ChildCommand, heartbeat::Heartbeat};
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
-    time::Instant,
+    sync::{Semaphore, mpsc, watch},
+    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    acceptor::Acceptor,
+    collector::collect,
+    earlier::{Earlier, resume},
+};
 use crate::{
     contents::{ContentKey, Contents},
-    downloads::{Closed, Desk, Downloads},
+    dispatch::{Dispatch, LOST, Tender},
+    downloads::{Desk, Downloads},
     folder::{Accepted, AcceptedLog, FolderError, Frontier, ResultsFile, RunFolder},
     progress::Tally,
-    recorder::{Arrival, InFlight, Recorder},
-    source::{Candidate, Location, Sources},
+    recorder::{InFlight, Recorder},
+    source::Sources,
 };
 
 /// Documents between acceptance and record. More would only lengthen what a drain has to give back; the fetch pool
@@ -43,12 +51,6 @@ use crate::{
 const ADMITTED: u32 = 4_096;
 /// Outcomes on their way to the recorder.
 const ARRIVALS: usize = 256;
-/// Outcomes collected at once.
-const COLLECTED: usize = 64;
-/// Collected batches whose recording is still under way.
-const UNCONFIRMED: usize = 16;
-/// How long one call waits for outcomes.
-const COLLECT_WAIT: Duration = Duration::from_millis(500);
 
 /// Everything a run is told.
 pub struct Plan {
@@ -72,6 +74,8 @@ pub struct Plan {
     pub crawl_depth: u32,
     /// The program that parses in child processes, started with `parse-child`.
     pub program: PathBuf,
+    /// The fleet that does the work; `None`: this process does it.
+    pub dispatch: Option<Dispatch>,
 }
 
 /// Why a run could not complete.
@@ -86,6 +90,9 @@ pub enum RunError {
     /// The system refused a thread.
     #[error("the heartbeat thread could not be started: {0}; check the limit on processes (ulimit -u)")]
     Heartbeat(std::io::Error),
+    /// The queue failed.
+    #[error("{0} — what is done is kept, the same command carries on")]
+    Queue(#[from] QueueError),
     /// No model can be asked any more before a person has mended something.
     #[error("{0} — what is done is kept, the same command carries on")]
     Model(String),
@@ -114,20 +121,87 @@ pub enum Ended {
 
 /// Runs `plan` in `folder` until every document has its record or `shutdown` drains it.
 pub async fn run(
-    plan: Plan,
+    mut plan: Plan,
     folder: &RunFolder,
     tally: Arc<Tally>,
     shutdown: &Shutdown,
 ) -> Result<Ended, RunError> {
-    let contents = Arc::new(Contents::default());
-    let mut done = HashSet::new();
-    let results = ResultsFile::open(folder, |recorded, record| {
-        // What the budget had no room for is done again; the later record counts.
-        if record.status == Status::Incomplete {
-            return;
+    let in_flight = Arc::new(InFlight::default());
+    let ended = CancellationToken::new();
+    // The workers outlive the drain of the sources: they are told to end when nothing is in flight any more.
+    let work = Shutdown::new();
+    match plan.dispatch.take() {
+        None => {
+            let limits = QueueLimits::default();
+            let queue = Arc::new(MemoryQueue::new(limits));
+            let command = child_command(plan.program.clone());
+            let worker = Worker {
+                id: WorkerId::new("local"),
+                queue: queue.clone(),
+                engine: Arc::new(Engine::new(plan.mode, plan.engine, command)),
+                options: plan.options,
+                reviewer: plan.reviewer.clone(),
+                heartbeat: Heartbeat::start(queue.clone(), limits.lease / 3, ended.clone())
+                    .map_err(RunError::Heartbeat)?,
+                paused: watch::channel(false).1,
+                done: Arc::default(),
+            };
+            tokio::spawn(reclaim(queue.clone(), limits.lease / 3, ended.clone()));
+            let working = tokio::spawn({
+                let work = work.clone();
+                async move {
+                    worker.run(work).await;
+                }
+            });
+            let hands = Hands { queue, working, work, ended, elsewhere: None };
+            conduct(plan, folder, tally, shutdown, in_flight, hands).await
         }
-        tally.recorded_earlier(record.status);
-        done.extend(record.id.number());
+        Some(dispatch) => {
+            let queue = dispatch.queue.clone();
+            let held = queue.held().await?;
+            let (lost, losses) = mpsc::channel(LOST);
+            let tender = Tender { dispatch, in_flight: in_flight.clone(), tally: tally.clone(), lost };
+            let working = tokio::spawn(tender.tend(work.draining().clone()));
+            let elsewhere = Some(Elsewhere { queue: queue.clone(), held, losses });
+            let hands = Hands { queue: Arc::new(queue), working, work, ended, elsewhere };
+            conduct(plan, folder, tally, shutdown, in_flight, hands).await
+        }
+    }
+}
+
+/// Who works on a run, and over which queue.
+struct Hands<Q> {
+    queue: Arc<Q>,
+    /// The worker, or who looks after the fleet; ends when `work` drains.
+    working: JoinHandle<()>,
+    work: Shutdown,
+    /// Cancelled when nothing more is to be collected.
+    ended: CancellationToken,
+    elsewhere: Option<Elsewhere>,
+}
+
+/// A queue that outlives this process.
+struct Elsewhere {
+    queue: RedisQueue,
+    /// What it held when this process began.
+    held: Held,
+    /// Documents whose jobs were lost, to be done again.
+    losses: mpsc::Receiver<Accepted>,
+}
+
+async fn conduct<Q: JobQueue>(
+    plan: Plan,
+    folder: &RunFolder,
+    tally: Arc<Tally>,
+    shutdown: &Shutdown,
+    in_flight: Arc<InFlight>,
+    hands: Hands<Q>,
+) -> Result<Ended, RunError> {
+    let Hands { queue, mut working, work, ended, elsewhere } = hands;
+    let contents = Arc::new(Contents::default());
+    let mut earlier = Earlier::default();
+    let results = ResultsFile::open(folder, |recorded, record| {
+        earlier.see(&record);
         if let Some(content) = ContentKey::of_record(&record) {
             contents.remember(content, recorded);
         }
@@ -135,9 +209,14 @@ pub async fn run(
     let log = AcceptedLog::open(folder)?;
     tally.accepted(log.len() as u64);
 
-    let admitted = if plan.mode == Mode::Sync { 1 } else { ADMITTED };
+    let mut admitted = if plan.mode == Mode::Sync { 1 } else { ADMITTED };
     let admission = Arc::new(Semaphore::new(admitted as usize));
-    let in_flight = Arc::new(InFlight::default());
+    let mut losses = None;
+    if let Some(elsewhere) = elsewhere {
+        admitted += resume(&elsewhere.queue, &elsewhere.held, &log, &mut earlier, &in_flight, &tally).await?;
+        losses = Some((elsewhere.queue, elsewhere.losses));
+    }
+    earlier.count(&tally);
     let (arrivals, arriving) = mpsc::channel(ARRIVALS);
     let recorder = Recorder {
         results,
@@ -150,24 +229,13 @@ pub async fn run(
         filter: plan.sources.filter.clone(),
     };
     let mut recording = tokio::spawn(recorder.run(arriving));
-
-    let limits = QueueLimits::default();
-    let queue = Arc::new(MemoryQueue::new(limits));
-    // The worker outlives the drain of the sources: it is told to end when nothing is in flight any more.
-    let worker_shutdown = Shutdown::new();
-    let ended = CancellationToken::new();
-    let worker = Worker {
-        id: WorkerId::new("local"),
-        queue: queue.clone(),
-        engine: Arc::new(Engine::new(plan.mode, plan.engine, child_command(plan.program))),
-        options: plan.options,
-        reviewer: plan.reviewer.clone(),
-        heartbeat: Heartbeat::start(queue.clone(), limits.lease / 3, ended.clone())
-            .map_err(RunError::Heartbeat)?,
-    };
-    let mut working = tokio::spawn(worker.run(worker_shutdown.clone()));
-    tokio::spawn(collect(queue.clone(), arrivals.clone(), in_flight.clone(), tally.clone(), ended.clone()));
-    tokio::spawn(reclaim(queue.clone(), limits.lease / 3, ended.clone()));
+    let collecting = tokio::spawn(collect(
+        queue.clone(),
+        arrivals.clone(),
+        in_flight.clone(),
+        tally.clone(),
+        ended.clone(),
+    ));
 
     let downloads = Downloads {
         run: folder.state.run.clone(),
@@ -181,9 +249,14 @@ pub async fn run(
         max_bytes: plan.fetch.body_bytes,
     };
     let desk = downloads.start(HttpFetcher::with_lookup(plan.fetch, plan.lookup)?, shutdown);
+    let remote = losses.map(|(queue, losses)| {
+        // Ends with the tender.
+        tokio::spawn(hand_in_again(losses, desk.clone()));
+        queue
+    });
     let acceptor = Acceptor {
         log,
-        done,
+        done: earlier.done,
         desk,
         admission,
         admitted,
@@ -191,6 +264,7 @@ pub async fn run(
         arrivals,
         tally,
         crawl_depth: plan.crawl_depth,
+        remote: remote.is_some(),
     };
 
     let accepted = tokio::select! {
@@ -198,13 +272,13 @@ pub async fn run(
         // Records are flushed as they are written; what was on its way is done again.
         () = shutdown.stopping().cancelled() => {
             ended.cancel();
-            worker_shutdown.stop();
+            work.stop();
             return Ok(Ended::Interrupted);
         }
         // The recorder ends early only when the folder fails; then nothing else can go on.
         failed = &mut recording => {
             ended.cancel();
-            worker_shutdown.stop();
+            work.stop();
             return Err(failed.map_or_else(RunError::from, |ended| match ended {
                 Err(error) => error.into(),
                 Ok(_) => RunError::EndedEarly("recorder"),
@@ -212,7 +286,7 @@ pub async fn run(
         }
         stopped = halted(plan.reviewer.as_deref()) => {
             ended.cancel();
-            worker_shutdown.stop();
+            work.stop();
             return Err(RunError::Model(stopped));
         }
         failed = &mut working => {
@@ -221,10 +295,30 @@ pub async fn run(
         }
     };
     ended.cancel();
-    worker_shutdown.drain();
+    work.drain();
     working.await?;
+    collecting.await?;
+    if remote.is_some() && shutdown.is_draining() {
+        // What waits to be pushed is still to be done, what was pushed is collected by the next part.
+        return Ok(Ended::Interrupted);
+    }
     let results = recording.await??;
-    if shutdown.is_draining() { Ok(Ended::Interrupted) } else { Ok(Ended::Complete { accepted, results }) }
+    if shutdown.is_draining() {
+        return Ok(Ended::Interrupted);
+    }
+    if let Some(queue) = remote {
+        queue.finish().await?;
+    }
+    Ok(Ended::Complete { accepted, results })
+}
+
+/// Has documents done again whose jobs were lost.
+async fn hand_in_again(mut losses: mpsc::Receiver<Accepted>, desk: Desk) {
+    while let Some(accepted) = losses.recv().await {
+        if desk.hand_in(accepted).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Waits until no model can be asked any more before a person has mended something; says what.
@@ -238,59 +332,6 @@ fn child_command(program: PathBuf) -> ChildCommand {
     ChildCommand { program, arguments: vec!["parse-child".into()] }
 }
 
-/// Carries outcomes from the queue to the recorder, and confirms them to the queue when they are recorded.
-async fn collect<Q: JobQueue>(
-    queue: Arc<Q>,
-    arrivals: mpsc::Sender<Arrival>,
-    in_flight: Arc<InFlight>,
-    tally: Arc<Tally>,
-    ended: CancellationToken,
-) {
-    let (safe, mut confirming) = mpsc::channel::<(Receipt, oneshot::Receiver<()>)>(UNCONFIRMED);
-    let confirmed = tokio::spawn({
-        let queue = queue.clone();
-        async move {
-            while let Some((receipt, recorded)) = confirming.recv().await {
-                // A recorder that is gone has failed: what it did not record is collected again.
-                if recorded.await.is_ok()
-                    && let Err(error) = queue.confirm(receipt).await
-                {
-                    tracing::warn!(%error, "recorded outcomes could not be confirmed; the next ones confirm them too");
-                }
-            }
-        }
-    });
-    while let Some(collected) = ended.run_until_cancelled(queue.collect(COLLECTED, COLLECT_WAIT)).await {
-        match collected {
-            Err(error) => {
-                tracing::warn!(%error, "no outcomes could be collected, trying again");
-                tokio::time::sleep(COLLECT_WAIT).await;
-            }
-            Ok(Collected { outcomes, .. }) if outcomes.is_empty() => {}
-            Ok(Collected { outcomes, receipt }) => {
-                for outcome in outcomes {
-                    tally.analysed();
-                    let content = in_flight.content(outcome.sequence);
-                    if arrivals.send(Arrival::Ended(Box::new(outcome), content)).await.is_err() {
-                        return;
-                    }
-                }
-                let (recorded, waiting) = oneshot::channel();
-                if arrivals.send(Arrival::Recorded(recorded)).await.is_err()
-                    || safe.send((receipt, waiting)).await.is_err()
-                {
-                    return;
-                }
-            }
-        }
-    }
-    drop(safe);
-    drop(arrivals);
-    if confirmed.await.is_err() {
-        tracing::warn!("confirming outcomes ended by a defect");
-    }
-}
-
 /// Takes back the jobs of a worker that fell silent.
 async fn reclaim<Q: JobQueue>(queue: Arc<Q>, period: Duration, ended: CancellationToken) {
     while ended.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
@@ -299,137 +340,5 @@ async fn reclaim<Q: JobQueue>(queue: Arc<Q>, period: Duration, ended: Cancellati
             Ok(jobs) => tracing::warn!(jobs, "jobs of a silent worker were taken back"),
             Err(error) => tracing::warn!(%error, "silent workers could not be looked for, trying again"),
         }
-    }
-}
-
-/// Accepts documents and lets them into the run.
-struct Acceptor {
-    log: AcceptedLog,
-    /// Documents that an earlier part of the run recorded.
-    done: HashSet<u64>,
-    desk: Desk,
-    admission: Arc<Semaphore>,
-    admitted: u32,
-    in_flight: Arc<InFlight>,
-    arrivals: mpsc::Sender<Arrival>,
-    tally: Arc<Tally>,
-    crawl_depth: u32,
-}
-
-impl Acceptor {
-    /// Returns when everything that was let in has left.
-    async fn run(
-        mut self,
-        folder: &RunFolder,
-        sources: Sources,
-        shutdown: &Shutdown,
-    ) -> Result<AcceptedLog, FolderError> {
-        self.all(folder, sources, shutdown).await?;
-        self.nothing_in_flight().await;
-        Ok(self.log)
-    }
-
-    /// Ends early on a drain. A document that is accepted and not let in is still to be done.
-    async fn all(
-        &mut self,
-        folder: &RunFolder,
-        sources: Sources,
-        shutdown: &Shutdown,
-    ) -> Result<(), FolderError> {
-        let begun = Instant::now();
-        for accepted in self.log.replay()? {
-            let accepted = accepted?;
-            if !accepted.id.number().is_some_and(|number| self.done.contains(&number))
-                && self.admit(accepted, shutdown).await.is_err()
-            {
-                return Ok(());
-            }
-        }
-        // Everything before this was accepted by an earlier part; its records are no longer asked for.
-        self.done = HashSet::new();
-        let mut candidates = sources.enumerate(self.desk.clone());
-        while let Some(Some(candidate)) = shutdown.draining().run_until_cancelled(candidates.recv()).await {
-            if self.accept(candidate, shutdown).await?.is_err() {
-                return Ok(());
-            }
-        }
-        for depth in 1..=self.crawl_depth {
-            self.nothing_in_flight().await;
-            if shutdown.is_draining() {
-                return Ok(());
-            }
-            for page in Frontier::level(folder, depth)? {
-                for url in page.links {
-                    let source = sheaf_fetch::displayed(&url);
-                    let private_allowed = page.private_allowed;
-                    let candidate = Candidate { source, at: Location::Url(url), depth, private_allowed };
-                    // A link to a page that the run knows is no second source.
-                    if !self.log.knows(&candidate.canonical())
-                        && self.accept(candidate, shutdown).await?.is_err()
-                    {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        if !shutdown.is_draining() {
-            self.tally.enumerated();
-        }
-        tracing::info!(
-            documents = self.log.len(),
-            seconds = begun.elapsed().as_secs_f64(),
-            "every source was enumerated"
-        );
-        Ok(())
-    }
-
-    async fn nothing_in_flight(&self) {
-        drop(self.admission.acquire_many(self.admitted).await);
-    }
-
-    async fn accept(
-        &mut self,
-        candidate: Candidate,
-        shutdown: &Shutdown,
-    ) -> Result<Result<(), Closed>, FolderError> {
-        let Some(accepted) = self.log.accept(candidate)? else { return Ok(Ok(())) };
-        self.log.flush()?;
-        self.tally.accepted(1);
-        Ok(self.admit(accepted, shutdown).await)
-    }
-
-    /// Lets a document in when there is room.
-    async fn admit(&self, accepted: Accepted, shutdown: &Shutdown) -> Result<(), Closed> {
-        let room = shutdown.draining().run_until_cancelled(self.admission.acquire()).await;
-        let Some(Ok(permit)) = room else { return Err(Closed) };
-        // Returned by the recorder with the document's record.
-        permit.forget();
-        self.in_flight.enter(accepted.clone());
-        if accepted.repeats > 0 {
-            return self.again(accepted).await;
-        }
-        let sequence = accepted.sequence;
-        let handed_in = self.desk.hand_in(accepted).await;
-        if handed_in.is_err() {
-            self.in_flight.leave(sequence);
-            self.admission.add_permits(1);
-        }
-        handed_in
-    }
-
-    /// The record of a source that names a document once more.
-    async fn again(&self, accepted: Accepted) -> Result<(), Closed> {
-        let fault =
-            Fault::new(FaultKind::Duplicate, "an earlier source of the run names the same document", "");
-        let mut record = Record::without_answer(accepted.id, accepted.candidate.source, Some(fault));
-        record.attempts = 0;
-        let outcome = Outcome {
-            sequence: accepted.sequence,
-            record,
-            links: Vec::new(),
-            base_href: None,
-            final_url: None,
-        };
-        self.arrivals.send(Arrival::Ended(Box::new(outcome), None)).await.map_err(|_| Closed)
     }
 }

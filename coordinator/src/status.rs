@@ -17,7 +17,8 @@ pub async fn serve(listener: TcpListener, tally: Arc<Tally>) -> std::io::Result<
     axum::serve(listener, router(tally)).await
 }
 
-fn router(tally: Arc<Tally>) -> Router {
+/// What is served.
+pub fn router(tally: Arc<Tally>) -> Router {
     let ready = tally.clone();
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))

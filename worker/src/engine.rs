@@ -44,7 +44,7 @@ pub struct Engine {
     limits: EngineLimits,
     children: ChildPool,
     /// Documents under analysis; those that wait for a model are not.
-    busy: Semaphore,
+    busy: Arc<Semaphore>,
     /// Threads that ran out of time and cannot be killed.
     abandoned: AtomicUsize,
 }
@@ -63,9 +63,23 @@ impl Engine {
             mode,
             limits,
             children: ChildPool::new(command, limits),
-            busy: Semaphore::new(if mode == Mode::Sync { 1 } else { limits.slots.max(1) }),
+            busy: Arc::new(Semaphore::new(if mode == Mode::Sync { 1 } else { limits.slots.max(1) })),
             abandoned: AtomicUsize::new(0),
         }
+    }
+
+    /// The same, sharing its slots with the engines of other runs in the same process.
+    #[must_use]
+    pub fn sharing(mut self, busy: Arc<Semaphore>) -> Self {
+        if self.mode != Mode::Sync {
+            self.busy = busy;
+        }
+        self
+    }
+
+    /// Gives back what is not needed any more; called now and then.
+    pub fn tend(&self) {
+        self.children.shrink();
     }
 
     /// Documents analysed at once.

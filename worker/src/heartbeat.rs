@@ -17,14 +17,14 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Starts the thread; it extends every held lease each `period` (a third of the lease) until `stopped`.
+    /// Starts the thread; it extends every held lease each `period` (at most a third of the lease) until `stopped`.
     pub fn start<Q: JobQueue>(
         queue: Arc<Q>,
         period: Duration,
         stopped: CancellationToken,
     ) -> std::io::Result<Self> {
         let heartbeat = Self::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let beating = heartbeat.clone();
         thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
             runtime.block_on(async {
@@ -34,6 +34,11 @@ impl Heartbeat {
             });
         })?;
         Ok(heartbeat)
+    }
+
+    /// How many leases are held.
+    pub fn leases(&self) -> usize {
+        self.held().len()
     }
 
     /// Keeps the lease extended until the guard is dropped. The token is cancelled when the lease is lost.

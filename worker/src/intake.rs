@@ -1,6 +1,12 @@
 //! Leases jobs, keeps at most N in flight, commits outcomes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use sheaf_common::{
@@ -10,7 +16,10 @@ use sheaf_common::{
     record::Outcome,
     shutdown::Shutdown,
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 
 use crate::{Engine, Mode, Reviewer, heartbeat::Heartbeat};
 
@@ -34,11 +43,26 @@ pub struct Worker<Q> {
     pub reviewer: Option<Arc<Reviewer>>,
     /// Keeps the leases.
     pub heartbeat: Heartbeat,
+    /// While it says true, no new work is taken.
+    pub paused: watch::Receiver<bool>,
+    /// Counts what was committed.
+    pub done: Arc<AtomicU64>,
+}
+
+/// Why a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// It was asked to.
+    Asked,
+    /// The queue knows the run no more.
+    NoSuchRun,
 }
 
 impl<Q: JobQueue> Worker<Q> {
     /// Works until asked to drain, then finishes what is in flight; when asked to stop, hands it back.
-    pub async fn run(self, shutdown: Shutdown) {
+    pub async fn run(self, shutdown: Shutdown) -> Leave {
+        let mut paused = self.paused.clone();
+        let mut leave = Leave::Asked;
         let worker = Arc::new(self);
         // Beside those under analysis, documents wait for their model; in order, one after the other, when the mode is.
         let reviewed = worker.reviewer.as_ref().filter(|_| worker.engine.mode() != Mode::Sync);
@@ -47,6 +71,12 @@ impl<Q: JobQueue> Worker<Q> {
         let mut tasks = JoinSet::new();
         while !shutdown.is_draining() {
             while tasks.try_join_next().is_some() {}
+            worker.engine.tend();
+            if *paused.borrow_and_update() {
+                // Without a sender nobody can pause.
+                let _resumed = shutdown.draining().run_until_cancelled(paused.changed()).await;
+                continue;
+            }
             let Some(Ok(first)) =
                 shutdown.draining().run_until_cancelled(slots.clone().acquire_owned()).await
             else {
@@ -57,9 +87,13 @@ impl<Q: JobQueue> Worker<Q> {
             let leased = match shutdown.draining().run_until_cancelled(leasing).await {
                 None => break,
                 Some(Ok(leased)) => leased,
+                Some(Err(QueueError::NoSuchRun(_))) => {
+                    leave = Leave::NoSuchRun;
+                    break;
+                }
                 Some(Err(error)) => {
                     tracing::warn!(%error, "no jobs could be leased, trying again");
-                    tokio::time::sleep(QUEUE_ERROR_WAIT).await;
+                    shutdown.draining().run_until_cancelled(tokio::time::sleep(QUEUE_ERROR_WAIT)).await;
                     continue;
                 }
             };
@@ -77,6 +111,7 @@ impl<Q: JobQueue> Worker<Q> {
             }
         }
         while tasks.join_next().await.is_some() {}
+        leave
     }
 
     /// One job, from lease to commit.
@@ -97,7 +132,9 @@ impl<Q: JobQueue> Worker<Q> {
             return;
         };
         match self.queue.commit(token, outcome).await {
-            Ok(Commit::Committed) => {}
+            Ok(Commit::Committed) => {
+                self.done.fetch_add(1, Ordering::Relaxed);
+            }
             Ok(Commit::AlreadyTerminal) => {
                 tracing::debug!(source, "another job for this document was committed before");
             }

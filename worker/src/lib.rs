@@ -15,18 +15,26 @@
 //! | [`analyst`] | one job to one finding: parse, then rules |
 //! | [`child`] | parsing child processes: both ends of the pipe |
 //! | [`heartbeat`] | extends leases from a thread of its own |
+//! | [`cli`] | the command line of the `worker` program |
+//! | [`host`] | works on every run that the coordinator assigns |
+//! | [`load`] | what the process takes of the machine |
+//! | [`models`] | which models may be asked, and the client that asks them |
 //! | [`reviewer`] | asks a model for what the rules are unsure of |
 //! | [`session`] | the worker's end of the fleet: registers, reports, takes orders |
 
 pub mod analyst;
 pub mod child;
+pub mod cli;
 pub mod engine;
 pub mod heartbeat;
+pub mod host;
 pub mod intake;
+pub mod load;
+pub mod models;
 pub mod reviewer;
 pub mod session;
 
 pub use engine::{Engine, EngineLimits};
-pub use intake::Worker;
+pub use intake::{Leave, Worker};
 pub use reviewer::{Policy, Reviewer};
 pub use sheaf_common::mode::Mode;

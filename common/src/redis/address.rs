@@ -55,6 +55,14 @@ impl RedisUrl {
         Self::parse(&format!("{before}{host}{port}{path}"))
     }
 
+    /// Whether only this host reaches it.
+    pub fn is_loopback(&self) -> bool {
+        let (_, place) = split(&self.url);
+        let authority = place.split('/').next().unwrap_or_default();
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     pub(super) fn info(&self) -> Result<ConnectionInfo, ::redis::RedisError> {
         self.url.as_str().into_connection_info()
     }
@@ -96,6 +104,15 @@ mod tests {
         assert!(!format!("{url:?}").contains("hunter2"));
         let error = RedisUrl::parse("http://user:hunter2@db.test").unwrap_err().to_string();
         assert!(error.starts_with("http://***@db.test is not the URL of a Redis"), "{error}");
+    }
+
+    #[test]
+    fn loopback_is_told_apart() {
+        let is = |url: &str| RedisUrl::parse(url).unwrap().is_loopback();
+        assert!(
+            is("redis://:pw@127.0.0.1:7001/0") && is("redis://localhost:7001") && is("redis://[::1]:7001")
+        );
+        assert!(!is("redis://10.0.0.1:7001") && !is("redis://db.test:7001"));
     }
 
     #[test]

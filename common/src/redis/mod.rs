@@ -18,6 +18,7 @@ mod script;
 #[cfg(any(test, feature = "conformance"))]
 pub mod stand;
 
+pub use ::redis::cmd as command;
 pub use address::{AddressError, RedisUrl};
 pub use connection::{Connection, Connector};
 pub use inspection::{Finding, Inspection, Severity, inspect};

@@ -21,5 +21,5 @@ mod tls;
 mod round_trip;
 
 pub use client::{ClientError, FleetClient, Orders, ReachSettings};
-pub use server::{ServeError, ServeSettings, serve};
+pub use server::{ServeError, ServeSettings, serve, serve_health};
 pub use tls::{ClientTls, ServerTls, TlsError};

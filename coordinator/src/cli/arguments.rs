@@ -29,6 +29,14 @@ pub(super) enum Command {
     /// Reach every configured model and say what was found and what to mend
     #[command(after_help = sheaf_llm::config::help())]
     Doctor(DoctorArguments),
+    /// Keep a private Redis running for the parent process
+    #[command(hide = true)]
+    KeepRedis {
+        /// The server's program
+        server: PathBuf,
+        /// Its configuration
+        configuration: PathBuf,
+    },
     /// Parse documents for the parent process
     #[command(hide = true)]
     ParseChild {
@@ -145,9 +153,8 @@ pub(super) struct RunArguments {
     )]
     pub(super) progress: ProgressArgument,
 
-    /// Serve /healthz, /readyz and /progress over HTTP at this address while the run goes on
-    #[arg(long, value_name = "ADDR", help_heading = "Messages")]
-    pub(super) listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(super) fleet: FleetArguments,
 
     /// Log more; twice for debugging
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Messages")]
@@ -156,6 +163,53 @@ pub(super) struct RunArguments {
     /// Form of the log on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", help_heading = "Messages")]
     pub(super) log_format: LogFormatArgument,
+}
+
+/// Whether other processes and hosts share the run.
+#[derive(Debug, Args)]
+pub(super) struct FleetArguments {
+    /// Jobs go through Redis, so that workers on this host and others share the run and it survives any process's death.
+    /// Workers are started with: worker start --coordinator http://HOST:PORT
+    #[arg(long, help_heading = "Fleet")]
+    pub(super) enable_queue: bool,
+
+    /// The Redis for --enable-queue: redis://:PASSWORD@HOST:PORT, rediss:// with TLS; one server of a cluster stands for all
+    /// of it [default: a private redis-server in the output folder]
+    #[arg(long, value_name = "URL", requires = "enable_queue", help_heading = "Fleet")]
+    pub(super) redis_url: Option<String>,
+
+    /// Where workers register, with /healthz, /readyz and /progress over HTTP at the same port. Without --enable-queue only
+    /// the latter, and only when it is given [default: 127.0.0.1:7700]
+    #[arg(long, value_name = "ADDR", help_heading = "Fleet")]
+    pub(super) listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub(super) guard: GuardArguments,
+}
+
+/// Who may register.
+#[derive(Debug, Args)]
+pub(super) struct GuardArguments {
+    /// A secret that workers must know, in this file or in SHEAF_TOKEN; needed, or mutual TLS, where other hosts reach
+    /// --listen
+    #[arg(long, value_name = "FILE", help_heading = "Fleet")]
+    pub(super) token_file: Option<PathBuf>,
+
+    /// Certificate of this coordinator, PEM, with its chain
+    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "Fleet")]
+    pub(super) tls_certificate: Option<PathBuf>,
+
+    /// Its key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate", help_heading = "Fleet")]
+    pub(super) tls_key: Option<PathBuf>,
+
+    /// Authority that signs the certificates of workers, PEM: TLS is mutual then
+    #[arg(long, value_name = "FILE", requires = "tls_certificate", help_heading = "Fleet")]
+    pub(super) tls_client_authority: Option<PathBuf>,
+
+    /// Let any host register without a secret: only in a network that lets nobody else through
+    #[arg(long, help_heading = "Fleet")]
+    pub(super) insecure: bool,
 }
 
 /// How models are asked. Which ones is said by the environment or sheaf.toml.

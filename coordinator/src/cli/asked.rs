@@ -3,16 +3,16 @@
 use sheaf_llm::{
     Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage, config::PoolConfig, detect::Detection,
 };
-use sheaf_worker::{Policy, Reviewer};
+use sheaf_worker::{
+    Policy, Reviewer,
+    models::{self, Prices},
+};
 
 use super::{
     arguments::{LlmArgument, RunArguments},
     exit::note,
 };
-use crate::{
-    folder::{ResultsFile, RunFolder},
-    models::{self, Prices},
-};
+use crate::folder::{ResultsFile, RunFolder};
 
 /// The models that a run may ask, and about which documents.
 pub(super) struct Asked {
@@ -30,6 +30,8 @@ impl Asked {
         match (config, arguments.llm) {
             (Some(config), Some(LlmArgument::Always)) => Ok(Some(Self { config, policy: Policy::Every })),
             (Some(config), _) => Ok(Some(Self { config, policy: Policy::Unsure })),
+            // The workers' models are theirs.
+            (None, Some(_)) if arguments.fleet.enable_queue => Ok(None),
             (None, Some(_)) => Err("--llm needs a model, and none is configured: set LLM_PROVIDER, LLM_API_KEY and \
                                     LLM_MODEL, or LLAMA_CPP_URL, or write a sheaf.toml; coordinator doctor says more"
                 .to_owned()),

@@ -1,10 +1,11 @@
 //! `coordinator doctor`.
 
+use sheaf_worker::models;
+
 use super::{
     arguments::DoctorArguments,
     exit::{Exit, complain, complain_of_usage, say},
 };
-use crate::models;
 
 pub(super) fn main(arguments: &DoctorArguments) -> Exit {
     let config = match models::configured(&arguments.models.options()) {

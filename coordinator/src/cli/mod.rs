@@ -4,6 +4,7 @@ mod arguments;
 mod asked;
 mod doctor;
 mod exit;
+mod fleet;
 mod interrupt;
 mod run;
 
@@ -54,6 +55,12 @@ pub fn main_with(lookup: Arc<dyn Lookup>) -> ExitCode {
     match arguments.command {
         Command::Run(arguments) => run::main(&arguments, lookup).into(),
         Command::Doctor(arguments) => doctor::main(&arguments).into(),
+        Command::KeepRedis { server, configuration } => {
+            match crate::private_redis::keep(&server, &configuration) {
+                Ok(()) => Exit::Ok.into(),
+                Err(error) => exit::complain(&format!("the keeper of a private Redis ended: {error}")).into(),
+            }
+        }
         Command::ParseChild { memory_bytes } => match sheaf_worker::child::serve(memory_bytes) {
             Ok(()) => Exit::Ok.into(),
             Err(error) => exit::complain(&format!("the parsing child cannot serve: {error}")).into(),

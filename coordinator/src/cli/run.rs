@@ -12,19 +12,21 @@ use sheaf_common::{fault::said, job::AnalysisOptions, shutdown::Shutdown, teleme
 use sheaf_fetch::{FetchLimits, Lookup};
 use sheaf_llm::StatisticsSnapshot;
 use sheaf_report::{RunFacts, Setting, Shown, Summary};
-use sheaf_worker::{EngineLimits, Reviewer};
+use sheaf_worker::{EngineLimits, Reviewer, models};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     arguments::{ProgressArgument, RunArguments},
     asked::Asked,
     exit::{Exit, complain, complain_of_usage, note, say},
+    fleet::{Fleet, Port},
     interrupt,
 };
 use crate::{
+    dispatch::Dispatch,
     finish::finish,
     folder::{Configuration, RunFolder},
-    models,
     progress::{self, Snapshot, Tally, View},
     run::{Ended, Plan, RunError, run},
     source::{Filter, Given, Sources},
@@ -96,22 +98,15 @@ async fn start(
     models: Option<Asked>,
     lookup: Arc<dyn Lookup>,
 ) -> Exit {
-    let listener = match arguments.listen {
-        None => None,
-        Some(address) => match status::listen(address).await {
-            Ok(listener) => Some(listener),
-            Err(error) => {
-                return complain(&format!(
-                    "cannot listen on {address}: {}; end the program that uses the port, or give --listen another",
-                    said(&error)
-                ));
-            }
-        },
+    let tally = Arc::new(Tally::default());
+    let (listener, port) = match open_ports(arguments, &tally).await {
+        Ok(ports) => ports,
+        Err(message) => return complain(&message),
     };
-    // A wrong key or a server that is not there is said before anything is begun.
+    // A wrong key or a server that is not there is said before anything is begun; a fleet's models are its workers'.
     let found = match &models {
-        Some(models) => models.look(view(arguments) != View::None).await,
-        None => Vec::new(),
+        Some(models) if port.is_none() => models.look(view(arguments) != View::None).await,
+        _ => Vec::new(),
     };
     let mut folder =
         match RunFolder::open(&arguments.out, configuration(arguments, models.as_ref()), arguments.fresh) {
@@ -119,6 +114,18 @@ async fn start(
             Err(error) => return complain(&error.to_string()),
         };
     let redacted = models.as_ref().map(Asked::redacted);
+    let program = match own_program() {
+        Ok(program) => program,
+        Err(message) => return complain(&message),
+    };
+    let mut fleet = None;
+    if let Some(port) = port {
+        fleet = match Fleet::begin(arguments, port, &mut folder, &program, models.as_ref()).await {
+            Ok(fleet) => Some(fleet),
+            Err(message) => return complain(&message),
+        };
+    }
+    let models = models.filter(|_| fleet.is_none());
     let reviewer = match models.map(|models| models.reviewer(arguments, &found, &folder)).transpose() {
         Ok(reviewer) => reviewer.map(Arc::new),
         Err(message) => {
@@ -128,7 +135,6 @@ async fn start(
             return complain(&message);
         }
     };
-    let tally = Arc::new(Tally::default());
     let shutdown = Shutdown::new();
     if let Err(error) = interrupt::watch(shutdown.clone(), tally.clone()) {
         return complain(&format!("signals cannot be watched: {error}"));
@@ -136,10 +142,8 @@ async fn start(
     if let Some(listener) = listener {
         tokio::spawn(status::serve(listener, tally.clone()));
     }
-    let plan = match plan(arguments, sources, reviewer.clone(), lookup) {
-        Ok(plan) => plan,
-        Err(message) => return complain(&message),
-    };
+    let dispatch = fleet.as_mut().and_then(|fleet| fleet.dispatch.take());
+    let plan = plan(arguments, sources, reviewer.clone(), lookup, program, dispatch);
     let begun = Instant::now();
     let ended = CancellationToken::new();
     let showing = tokio::spawn(progress::show(view(arguments), tally.clone(), ended.clone()));
@@ -148,6 +152,10 @@ async fn start(
     // The last line of the progress comes before the first of the summary.
     let _shown = showing.await;
 
+    if let Some(fleet) = fleet {
+        let given_up = tally.snapshot().fleet.is_some_and(|fleet| fleet.given_up > 0);
+        fleet.end(&folder, matches!(result, Ok(Ended::Complete { .. })) && !given_up).await;
+    }
     folder.state.seconds += begun.elapsed().as_secs_f64();
     if let Some(reviewer) = &reviewer {
         folder.state.spent = models::usage(reviewer.client().spent());
@@ -201,18 +209,52 @@ fn interrupted(snapshot: Snapshot, out: &Path) -> Exit {
     Exit::Interrupted
 }
 
+/// The file that is running, even when another was put in its place meanwhile.
+fn own_program() -> Result<PathBuf, String> {
+    let proc = PathBuf::from("/proc/self/exe");
+    if proc.exists() {
+        return Ok(proc);
+    }
+    std::env::current_exe().map_err(|error| format!("this program's own file cannot be found: {error}"))
+}
+
+/// A port for whoever watches, or for workers.
+async fn open_ports(
+    arguments: &RunArguments,
+    tally: &Arc<Tally>,
+) -> Result<(Option<TcpListener>, Option<Port>), String> {
+    if arguments.fleet.enable_queue {
+        return Ok((None, Some(Port::open(&arguments.fleet, tally.clone()).await?)));
+    }
+    let Some(address) = arguments.fleet.listen else { return Ok((None, None)) };
+    let listener = status::listen(address).await.map_err(|error| {
+        format!(
+            "cannot listen on {address}: {}; end the program that uses the port, or give --listen another",
+            said(&error)
+        )
+    })?;
+    Ok((Some(listener), None))
+}
+
+/// How documents are analysed.
+pub(super) fn analysis_options(arguments: &RunArguments) -> AnalysisOptions {
+    AnalysisOptions {
+        extraction: arguments.extraction.into(),
+        include_text: arguments.include_text,
+        include_links: arguments.crawl_depth > 0,
+    }
+}
+
 fn plan(
     arguments: &RunArguments,
     sources: Sources,
     reviewer: Option<Arc<Reviewer>>,
     lookup: Arc<dyn Lookup>,
-) -> Result<Plan, String> {
-    // The file that is running, even when another was put in its place meanwhile.
-    let proc = PathBuf::from("/proc/self/exe");
-    let program = if proc.exists() { Ok(proc) } else { std::env::current_exe() };
-    let program = program.map_err(|error| format!("this program's own file cannot be found: {error}"))?;
+    program: PathBuf,
+    dispatch: Option<Dispatch>,
+) -> Plan {
     let max_bytes = arguments.max_document << 20;
-    Ok(Plan {
+    Plan {
         sources,
         mode: arguments.parallelism_mode.into(),
         max_workers: arguments.max_workers as usize,
@@ -229,14 +271,11 @@ fn plan(
             ..FetchLimits::default()
         },
         lookup,
-        options: AnalysisOptions {
-            extraction: arguments.extraction.into(),
-            include_text: arguments.include_text,
-            include_links: arguments.crawl_depth > 0,
-        },
+        options: analysis_options(arguments),
         crawl_depth: arguments.crawl_depth,
         program,
-    })
+        dispatch,
+    }
 }
 
 fn view(arguments: &RunArguments) -> View {

@@ -135,8 +135,13 @@ impl FleetService {
         (Self { inner: Arc::new(inner) }, told)
     }
 
-    /// Serves the fleet at `listen` as far as `guard` lets it, until the fleet ends.
-    pub async fn listen(&self, listen: SocketAddr, guard: &GuardSettings) -> Result<Listening, ListenError> {
+    /// Serves the fleet at `listen` as far as `guard` lets it, and `http` at the same port, until the fleet ends.
+    pub async fn listen(
+        &self,
+        listen: SocketAddr,
+        guard: &GuardSettings,
+        http: axum::Router,
+    ) -> Result<Listening, ListenError> {
         let settings = guard.at(listen)?;
         let unbound = |error| ListenError::Bind { listen, error };
         let listener = TcpListener::bind(listen).await.map_err(unbound)?;
@@ -144,7 +149,7 @@ impl FleetService {
         let service = self.clone();
         let served = tokio::spawn(async move {
             let (inner, ending) = (service.inner.clone(), service.inner.ending.clone());
-            let (served, ()) = tokio::join!(serve(service, listener, settings, ending), inner.tend());
+            let (served, ()) = tokio::join!(serve(service, listener, settings, http, ending), inner.tend());
             served
         });
         Ok(Listening { address, served })

@@ -6,6 +6,7 @@
 //! OUT/.sheaf/state.json      the run's id and configuration: another configuration must not be mixed in
 //! OUT/.sheaf/accepted.jsonl  a candidate a line: its line number is its place in the input
 //! OUT/.sheaf/frontier.jsonl  links found by a crawl, written before the record of the page they stand on
+//! OUT/.sheaf/redis/          the run's own Redis, with --enable-queue and no --redis-url
 //! OUT/.sheaf/lock            held while a run writes here
 //! ```
 //!
@@ -34,6 +35,9 @@ pub use state::{Configuration, State};
 const WRITTEN: [&str; 4] = ["results.jsonl", "report.html", "report.md", "run.json"];
 /// The same of the run's own state.
 const STATE: [&str; 3] = ["state.json", "accepted.jsonl", "frontier.jsonl"];
+
+/// The folder of the run's own Redis.
+const REDIS: &str = "redis";
 
 /// An open output folder, locked for one run.
 #[derive(Debug)]
@@ -169,6 +173,16 @@ impl RunFolder {
         self.path.join(".sheaf").join(name)
     }
 
+    /// The folder of the run's own Redis.
+    pub(crate) fn redis_folder(&self) -> PathBuf {
+        self.state_file(REDIS)
+    }
+
+    /// Removes the run's own Redis, which is not needed any more.
+    pub(crate) fn remove_redis(&self) -> Result<(), FolderError> {
+        remove_folder(&self.redis_folder())
+    }
+
     /// Keeps the state as it is now.
     pub fn save_state(&self) -> Result<(), FolderError> {
         self.state.write(&self.state_file("state.json"))
@@ -214,7 +228,16 @@ fn forget(path: &Path, state_folder: &Path) -> Result<(), FolderError> {
             _ => {}
         }
     }
-    Ok(())
+    remove_folder(&state_folder.join(REDIS))
+}
+
+fn remove_folder(path: &Path) -> Result<(), FolderError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(FolderError::io(path, "removing it")(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

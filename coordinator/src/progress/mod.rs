@@ -4,5 +4,5 @@ mod pace;
 mod tally;
 mod view;
 
-pub use tally::{Snapshot, Tally};
+pub use tally::{FleetSnapshot, Snapshot, Tally};
 pub use view::{View, show};

@@ -1,6 +1,9 @@
 //! What a run counts.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use serde::Serialize;
 use sheaf_common::record::Status;
@@ -19,6 +22,24 @@ pub struct Tally {
     incomplete: AtomicU64,
     earlier: AtomicU64,
     bytes: AtomicU64,
+    fleet: Mutex<Option<FleetSnapshot>>,
+}
+
+/// The fleet's part of a run at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct FleetSnapshot {
+    /// Workers that are there.
+    pub workers: u32,
+    /// Jobs that workers hold.
+    pub leased: u64,
+    /// Jobs that wait for a worker.
+    pub ready: u64,
+    /// Jobs taken back from workers that died or fell silent, so far.
+    pub redelivered: u64,
+    /// Jobs handed back by workers that stopped, so far.
+    pub handed_back: u64,
+    /// Documents that were given up.
+    pub given_up: u64,
 }
 
 /// The counters at one moment.
@@ -46,6 +67,9 @@ pub struct Snapshot {
     pub earlier: u64,
     /// Bytes downloaded or read.
     pub bytes: u64,
+    /// The fleet, when the run is done by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetSnapshot>,
 }
 
 impl Snapshot {
@@ -89,7 +113,14 @@ impl Tally {
 
     /// A document came back from the queue.
     pub fn analysed(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        // An outcome may come twice to a coordinator that was started again.
+        let left = |waiting: u64| Some(waiting.saturating_sub(1));
+        let _before = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+    }
+
+    /// How the fleet stands.
+    pub fn fleet(&self, fleet: FleetSnapshot) {
+        *self.fleet.lock().unwrap_or_else(PoisonError::into_inner) = Some(fleet);
     }
 
     /// A terminal record was written.
@@ -127,6 +158,7 @@ impl Tally {
             incomplete: read(&self.incomplete),
             earlier: read(&self.earlier),
             bytes: read(&self.bytes),
+            fleet: *self.fleet.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }

@@ -113,6 +113,16 @@ fn text(snapshot: Snapshot, pace: &Pace) -> String {
         line += &format!(", {per_second:.1}/s");
     }
     line += &format!(", {} downloading, {} analysing", snapshot.downloading, snapshot.analysing);
+    if let Some(fleet) = snapshot.fleet {
+        let workers = if fleet.workers == 1 { "worker" } else { "workers" };
+        line +=
+            &format!("; {} {workers}, {} in flight, {} waiting", fleet.workers, fleet.leased, fleet.ready);
+        for (count, name) in [(fleet.redelivered, "redelivered"), (fleet.given_up, "given up")] {
+            if count > 0 {
+                line += &format!(", {count} {name}");
+            }
+        }
+    }
     for (count, name) in [(snapshot.failed, "failed"), (snapshot.skipped, "skipped")] {
         if count > 0 {
             line += &format!(", {count} {name}");
@@ -162,7 +172,7 @@ fn print(line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::FleetSnapshot, *};
 
     #[test]
     fn a_line_does_not_promise_what_it_does_not_know() {
@@ -174,6 +184,13 @@ mod tests {
         pace.sample(Duration::ZERO, 0);
         pace.sample(Duration::from_secs(2), 4);
         let known = text(Snapshot { enumerated: true, ..snapshot }, &pace);
+        let fleet =
+            FleetSnapshot { workers: 2, leased: 6, ready: 90, redelivered: 3, ..FleetSnapshot::default() };
+        let remote = text(Snapshot { fleet: Some(fleet), ..snapshot }, &Pace::default());
+        assert!(
+            remote.contains("4 analysing; 2 workers, 6 in flight, 90 waiting, 3 redelivered, 1 failed"),
+            "{remote}"
+        );
         assert_eq!(known, "4 of 10 documents, 2.0/s, 2 downloading, 4 analysing, 1 failed, 3 s left");
     }
 

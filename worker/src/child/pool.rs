@@ -38,6 +38,8 @@ const COMMON_MEMORY: u64 = 48 << 20;
 const GROWTH: u64 = 4;
 /// Documents after which a child is replaced, so that what a parser leaks stays bounded.
 const DOCUMENTS_A_CHILD: usize = 1_000;
+/// How long a child without work is kept. Starting one takes some 5 ms.
+const IDLE_LIFE: Duration = Duration::from_secs(20);
 /// A dead child's last words that are read, in bytes.
 const LAST_WORDS: u64 = 4_096;
 /// How long a child that closed its end may take to be gone.
@@ -70,6 +72,7 @@ struct Running {
     stderr: ChildStderr,
     documents: usize,
     memory_bytes: u64,
+    idle_since: Instant,
 }
 
 impl ChildPool {
@@ -142,11 +145,18 @@ impl ChildPool {
                 // A child that has grown would fail a later document for what an earlier one left behind.
                 let fresh = reply.resident_bytes < child.memory_bytes / 2;
                 if child.memory_bytes <= COMMON_MEMORY && fresh && child.documents < DOCUMENTS_A_CHILD {
+                    child.idle_since = Instant::now();
                     self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(child);
                 }
                 reply.outcome
             }
         }
+    }
+
+    /// Ends children that had nothing to do for a while: the pool grows with the load and shrinks with it.
+    pub fn shrink(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|child| child.idle_since.elapsed() < IDLE_LIFE);
     }
 
     fn idle_child(&self) -> Option<Running> {
@@ -170,7 +180,7 @@ impl ChildPool {
             .spawn()?;
         let stderr =
             process.stderr.take().ok_or_else(|| io::Error::other("the child has no standard error"))?;
-        Ok(Running { process, socket, stderr, documents: 0, memory_bytes })
+        Ok(Running { process, socket, stderr, documents: 0, memory_bytes, idle_since: Instant::now() })
     }
 
     fn not_started(&self, error: &io::Error) -> Fault {

@@ -53,18 +53,24 @@ pub struct Held {
 impl Held {
     /// Whether the document is on its way: an outcome of it will be collected, now or later.
     pub fn is_under_way(&self, sequence: u64) -> bool {
-        let shards = self.pushed.len().max(1) as u64;
-        let bit = |maps: &[Bytes]| {
-            let at = sequence / shards;
-            let byte = maps.get((sequence % shards) as usize).and_then(|map| map.get((at / 8) as usize));
-            byte.is_some_and(|byte| byte & (0x80 >> (at % 8)) != 0)
-        };
-        bit(&self.pushed) && (!bit(&self.done) || self.uncollected.contains(&sequence))
+        self.is_queued(sequence) || self.uncollected.contains(&sequence)
     }
 
-    /// Whether Redis knows nothing of the run.
-    pub fn is_empty(&self) -> bool {
-        self.pushed.iter().all(Bytes::is_empty)
+    /// Whether the document was pushed and has no outcome yet: a replay brings back even a recorded one.
+    pub fn is_queued(&self, sequence: u64) -> bool {
+        self.bit(&self.pushed, sequence) && !self.bit(&self.done, sequence)
+    }
+
+    /// Whether the document was ever pushed: then it must be forgotten before it is pushed again.
+    pub fn was_pushed(&self, sequence: u64) -> bool {
+        self.bit(&self.pushed, sequence)
+    }
+
+    fn bit(&self, maps: &[Bytes], sequence: u64) -> bool {
+        let shards = self.pushed.len().max(1) as u64;
+        let at = sequence / shards;
+        let byte = maps.get((sequence % shards) as usize).and_then(|map| map.get((at / 8) as usize));
+        byte.is_some_and(|byte| byte & (0x80 >> (at % 8)) != 0)
     }
 }
 
@@ -85,6 +91,19 @@ impl RedisQueue {
     /// What is in the queue, and what happened so far.
     pub async fn tallies(&self) -> Result<Tallies, QueueError> {
         self.core.tallies().await
+    }
+
+    /// The workers that hold jobs.
+    pub async fn holders(&self) -> Result<HashSet<WorkerId>, QueueError> {
+        type Summary = (u64, Option<String>, Option<String>, Option<Vec<(String, String)>>);
+        let mut holders = HashSet::new();
+        for lane in self.core.shards.iter().flat_map(|keys| &keys.lanes) {
+            let mut pending = cmd("XPENDING");
+            pending.arg(lane).arg(GROUP);
+            let (_, _, _, workers): Summary = self.core.main.query("asking who holds jobs", &pending).await?;
+            holders.extend(workers.unwrap_or_default().into_iter().map(|(worker, _)| WorkerId::new(worker)));
+        }
+        Ok(holders)
     }
 
     /// Which documents Redis holds: for a coordinator that takes a run up again.

@@ -29,20 +29,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use redis::Cmd;
 use tokio::{sync::oneshot, time::Instant};
 
 pub use self::ledger::{DeadLetter, Held, Tallies};
 use self::{
     courier::Courier,
     parcel::{Parcel, Place},
-    script::OPEN,
 };
 use super::{Collected, Commit, JobQueue, Leased, QueueCounts, QueueError, Receipt, Release};
 use crate::{
     id::{AttemptToken, RunId, WorkerId},
     job::Job,
-    keys::{GROUP, ShardKeys},
+    keys::ShardKeys,
     record::Outcome,
     redis::{Away, Connector, Link, Patience},
 };
@@ -163,17 +161,7 @@ impl RedisQueue {
             shards,
             main,
         });
-        for keys in &core.shards {
-            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
-            all.push(&keys.counters);
-            let arguments = |command: &mut Cmd| {
-                command.arg(GROUP).arg(u8::from(make));
-            };
-            let there: u8 = OPEN.run(&core.main, &all, arguments).await?;
-            if there == 0 {
-                return Err(QueueError::NoSuchRun(core.run.clone()));
-            }
-        }
+        core.begin(make).await?;
         let (pushing, committing) = (core.clone(), core.clone());
         Ok(Self {
             pushes: Arc::new(Courier::start(move |parcels| {
@@ -196,6 +184,16 @@ impl RedisQueue {
     /// How long a lease holds without being extended.
     pub fn lease_period(&self) -> Duration {
         self.core.limits.lease
+    }
+
+    /// How often this process has connected to Redis. A number that grew means that Redis was away.
+    pub fn connections(&self) -> u64 {
+        self.core.main.connections()
+    }
+
+    /// Makes what is missing of the run again, after a Redis that lost it.
+    pub async fn mend(&self) -> Result<(), QueueError> {
+        self.core.begin(true).await
     }
 
     /// Whether Redis can be used now.

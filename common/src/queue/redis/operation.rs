@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     Core, Finished, Lease, NORMAL, TAKEN_BACK, entry_id,
     parcel::{Parcel, Place},
-    script::{COMMIT, EXTEND, PUSH, RECLAIM, RELEASE},
+    script::{COMMIT, EXTEND, OPEN, PUSH, RECLAIM, RELEASE},
 };
 use crate::{
     id::{AttemptToken, WorkerId},
@@ -23,6 +23,22 @@ use crate::{
 };
 
 impl Core {
+    /// Looks whether the run is there, and makes it when told to.
+    pub(super) async fn begin(&self, make: bool) -> Result<(), QueueError> {
+        for keys in &self.shards {
+            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+            all.push(&keys.counters);
+            let arguments = |command: &mut Cmd| {
+                command.arg(GROUP).arg(u8::from(make));
+            };
+            let there: u8 = OPEN.run(&self.main, &all, arguments).await?;
+            if there == 0 {
+                return Err(QueueError::NoSuchRun(self.run.clone()));
+            }
+        }
+        Ok(())
+    }
+
     /// The leases of this process. Every change under the lock is complete before anything that could panic.
     pub(super) fn leases(&self) -> MutexGuard<'_, HashMap<AttemptToken, Lease>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)

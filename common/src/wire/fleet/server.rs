@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Response, Status, Streaming,
     metadata::MetadataMap,
-    service::interceptor::InterceptedService,
+    service::{Routes, interceptor::InterceptedService},
     transport::{Server, server::TcpIncoming},
 };
 
@@ -53,15 +53,17 @@ pub struct ServeError {
 
 /// Serves the fleet until `ending` is cancelled, then until requests have ended, but for a few seconds only.
 ///
-/// Beside the fleet, `grpc.health.v1` and server reflection answer.
+/// Beside the fleet, `grpc.health.v1` and server reflection answer, and `http` at the same port.
 pub async fn serve<F: Fleet>(
     fleet: F,
     listener: TcpListener,
     settings: ServeSettings,
+    http: axum::Router,
     ending: CancellationToken,
 ) -> Result<(), ServeError> {
     let failed = |error: &(dyn std::error::Error + 'static)| ServeError { why: crate::cause::root(error) };
     let mut server = Server::builder()
+        .accept_http1(true)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
         .max_concurrent_streams(MOST_STREAMS)
@@ -90,6 +92,7 @@ pub async fn serve<F: Fleet>(
         health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
     };
     let answering = server
+        .add_routes(Routes::from(http))
         .add_service(InterceptedService::new(service, admit.clone()))
         .add_service(InterceptedService::new(reflection, admit))
         .add_service(health_service)
@@ -102,6 +105,29 @@ pub async fn serve<F: Fleet>(
         ended = answering => ended.map_err(|error| failed(&error)),
         () = overdue => Ok(()),
     }
+}
+
+/// Serves `grpc.health.v1`, and `http` at the same port, until `ending` is cancelled: for a worker, which has no service
+/// of its own. It is told to be serving until then.
+pub async fn serve_health(
+    listener: TcpListener,
+    http: axum::Router,
+    ending: CancellationToken,
+) -> Result<(), ServeError> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let told = async {
+        ending.cancelled().await;
+        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    };
+    Server::builder()
+        .accept_http1(true)
+        .timeout(ANSWER)
+        .add_routes(Routes::from(http))
+        .add_service(health_service)
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), told)
+        .await
+        .map_err(|error| ServeError { why: crate::cause::root(&error) })
 }
 
 fn carries(metadata: &MetadataMap, token: &Token) -> bool {

@@ -1,0 +1,152 @@
+//! A run's part in the fleet: its queue in Redis, the workers that are told of it, and what is lost on the way.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sheaf_common::{
+    fleet::Assignment,
+    id::WorkerId,
+    queue::{Held, JobQueue, QueueError, RedisQueue, Tallies},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    fleet::{Backlog, FleetService},
+    folder::Accepted,
+    progress::{FleetSnapshot, Tally},
+    recorder::InFlight,
+};
+
+/// How often the fleet's run is looked after.
+const TICK: Duration = Duration::from_millis(500);
+/// A lost worker's jobs are taken back when their leases were not extended for so long: three heartbeats.
+const SILENT: Duration = Duration::from_secs(3);
+/// After its start a coordinator knows no worker yet: those that live register again within this time.
+const REUNION: Duration = Duration::from_secs(5);
+/// Documents of which something is lost, on their way to being done again.
+pub(crate) const LOST: usize = 64;
+
+/// What a run needs to be done by the fleet.
+#[derive(Debug)]
+pub struct Dispatch {
+    /// The run's queue.
+    pub queue: RedisQueue,
+    /// The workers.
+    pub fleet: FleetService,
+    /// What they are told of the run.
+    pub assignment: Assignment,
+}
+
+/// Looks after a run while the fleet works on it.
+pub(crate) struct Tender {
+    pub(crate) dispatch: Dispatch,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) tally: Arc<Tally>,
+    /// Where documents go whose jobs Redis has lost.
+    pub(crate) lost: mpsc::Sender<Accepted>,
+}
+
+impl Tender {
+    /// Looks after the run until `ended`.
+    pub(crate) async fn tend(self, ended: CancellationToken) {
+        self.dispatch.fleet.assign(self.dispatch.assignment.clone());
+        let begun = Instant::now();
+        let mut connections = self.dispatch.queue.connections();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut said = false;
+        while ended.run_until_cancelled(ticks.tick()).await.is_some() {
+            let looked = ended.run_until_cancelled(self.look(begun, &mut connections)).await;
+            match looked {
+                None => break,
+                Some(Ok(())) => said = false,
+                Some(Err(error)) if said => tracing::debug!(%error, "the run could not be looked after"),
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "the run could not be looked after, trying again");
+                    said = true;
+                }
+            }
+        }
+        self.dispatch.fleet.withdraw(&self.dispatch.assignment.run);
+    }
+
+    async fn look(&self, begun: Instant, connections: &mut u64) -> Result<(), QueueError> {
+        let Dispatch { queue, fleet, .. } = &self.dispatch;
+        // Read before: what connects anew during the look is looked into next time.
+        let now_connected = queue.connections();
+        if *connections != now_connected {
+            self.audit().await?;
+            *connections = now_connected;
+        }
+        queue.reclaim().await?;
+        for worker in self.lost_workers(begun).await? {
+            let jobs = queue.reclaim_from(&worker, SILENT).await?;
+            if jobs > 0 {
+                tracing::warn!(%worker, jobs, "the jobs of a lost worker were taken back");
+            }
+        }
+        let tallies = queue.tallies().await?;
+        self.show(tallies);
+        let done_per_second =
+            self.tally.snapshot().recorded() as f64 / begun.elapsed().as_secs_f64().max(1.0);
+        let jobs = (tallies.counts.ready + tallies.counts.delayed) as u64;
+        fleet.set_backlog(Backlog { jobs, done_per_second });
+        Ok(())
+    }
+
+    /// Workers that the fleet has lost, and those that hold jobs and have not registered since this coordinator began.
+    async fn lost_workers(&self, begun: Instant) -> Result<HashSet<WorkerId>, QueueError> {
+        let mut lost: HashSet<WorkerId> = self.dispatch.fleet.lost().into_iter().collect();
+        if begun.elapsed() >= REUNION {
+            let snapshot = self.dispatch.fleet.snapshots().borrow().clone();
+            let known: HashSet<_> = snapshot.workers.into_iter().map(|entry| entry.worker).collect();
+            let holding = self.dispatch.queue.holders().await?;
+            lost.extend(holding.into_iter().filter(|worker| !known.contains(worker)));
+        }
+        Ok(lost)
+    }
+
+    /// Redis was away: a server that was killed may have come back without its last moments, or without anything. What was
+    /// pushed and is no longer there is done again.
+    async fn audit(&self) -> Result<(), QueueError> {
+        let pushed = self.in_flight.pushed_ones();
+        let queue = &self.dispatch.queue;
+        queue.mend().await?;
+        let held: Held = queue.held().await?;
+        let missing: Vec<u64> = pushed.into_iter().filter(|sequence| !held.is_under_way(*sequence)).collect();
+        // Recorded meanwhile: then nothing is missing.
+        let missing = self.in_flight.pull_back(&missing);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(
+            documents = missing.len(),
+            "Redis has lost jobs; their documents are downloaded again"
+        );
+        let sequences: Vec<u64> = missing.iter().map(|accepted| accepted.sequence).collect();
+        queue.forget(&sequences).await?;
+        for accepted in missing {
+            self.tally.analysed();
+            if self.lost.send(accepted).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, tallies: Tallies) {
+        let workers = self.dispatch.fleet.snapshots().borrow().counts.workers;
+        self.tally.fleet(FleetSnapshot {
+            workers,
+            leased: tallies.counts.leased as u64,
+            ready: (tallies.counts.ready + tallies.counts.delayed) as u64,
+            redelivered: tallies.reclaimed,
+            handed_back: tallies.handed_back,
+            given_up: tallies.dead as u64,
+        });
+    }
+}

@@ -1,0 +1,122 @@
+//! Flags and their meaning.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sheaf_common::telemetry::LogFormat;
+
+/// Analyse documents for a coordinator, on this host or another.
+#[derive(Debug, Parser)]
+#[command(name = "worker", bin_name = "worker", version, propagate_version = true, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Register with a coordinator, pull jobs, analyse, until told to stop
+    #[command(after_help = AFTER)]
+    Start(Box<StartArguments>),
+    /// Parse documents for the parent process
+    #[command(hide = true)]
+    ParseChild {
+        /// Private memory this process may have beyond its stack
+        #[arg(long)]
+        memory_bytes: u64,
+    },
+}
+
+const AFTER: &str = "\
+What to analyse and how comes from the coordinator; keys of model providers from this host's own environment, .env or \
+sheaf.toml (coordinator doctor lists the variables).
+
+SIGTERM or Ctrl-C: no new jobs, finish what is in flight within the grace period, hand back the rest, leave with status 0. \
+A second one hands back at once. In Kubernetes let terminationGracePeriodSeconds be a few seconds more than --grace.";
+
+#[derive(Debug, Args)]
+pub(super) struct StartArguments {
+    /// Where the coordinator listens: http://HOST:PORT, or https://HOST:PORT with TLS
+    #[arg(long, value_name = "URL", env = "SHEAF_COORDINATOR")]
+    pub(super) coordinator: String,
+
+    /// What people call this worker [default: the host's name]
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// Documents analysed at once, and most child processes
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub(super) analysis_workers: u64,
+
+    /// Seconds for what is in flight when the worker is told to stop
+    #[arg(long, value_name = "SECONDS", default_value = "25", value_parser = seconds)]
+    pub(super) grace: Duration,
+
+    /// The secret that the coordinator shares, in this file or in SHEAF_TOKEN
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+
+    /// Authority of the coordinator's certificate, PEM [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    pub(super) tls_authority: Option<PathBuf>,
+
+    /// This worker's certificate, PEM, for mutual TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_certificate: Option<PathBuf>,
+
+    /// Its key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(super) tls_key: Option<PathBuf>,
+
+    /// Serve /healthz and /readyz over HTTP, and grpc.health.v1, at this address
+    #[arg(long, value_name = "ADDR")]
+    pub(super) listen: Option<SocketAddr>,
+
+    /// Prices of models beside or instead of the built-in ones: a TOML file of the same form
+    #[arg(long, value_name = "FILE")]
+    pub(super) prices: Option<PathBuf>,
+
+    /// Log more; twice for debugging
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// Form of the log on standard error
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormatArgument,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "this is not a number of seconds".to_owned())?;
+    if (0.0..=86_400.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("it must be from 0 to 86400 seconds".to_owned())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormatArgument {
+    Text,
+    Json,
+}
+
+impl From<LogFormatArgument> for LogFormat {
+    fn from(format: LogFormatArgument) -> Self {
+        match format {
+            LogFormatArgument::Text => Self::Text,
+            LogFormatArgument::Json => Self::Json,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,153 @@
+//! The worker program's heart: it works on every run that the coordinator assigns, until told to stop.
+//!
+//! ```text
+//!  orders ──► Host ──┬─ run A: queue ─► intake ─► engine ─► reviewer      one part each; slots are shared
+//!                    └─ run B: …
+//!  report ◄── Status ◄── every part
+//! ```
+
+mod duty;
+mod status;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use sheaf_common::{
+    fleet::{Assignment, Intake, Order},
+    id::{RunId, WorkerId},
+    shutdown::Shutdown,
+};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+
+use self::duty::Duty;
+pub use self::status::Status;
+use crate::child::ChildCommand;
+
+/// What is the same for every run of a worker.
+#[derive(Debug, Clone)]
+pub struct HostSettings {
+    /// This worker, as the coordinator knows it.
+    pub worker: WorkerId,
+    /// Documents analysed at once, over all runs.
+    pub slots: usize,
+    /// The program that parses in child processes.
+    pub child: ChildCommand,
+    /// The host at which the coordinator was reached.
+    pub coordinator_host: String,
+    /// How long a lease holds without being extended.
+    pub lease: Duration,
+    /// How often leases are extended.
+    pub heartbeat: Duration,
+    /// Prices of models beside the built-in ones.
+    pub prices: Option<std::path::PathBuf>,
+}
+
+/// Works on the runs that are assigned to it.
+#[derive(Debug)]
+pub struct Host {
+    settings: Arc<HostSettings>,
+    shutdown: Shutdown,
+    /// Documents under analysis, over all runs.
+    busy: Arc<Semaphore>,
+    paused: watch::Sender<bool>,
+    /// How many workers share the limits of keys.
+    share: watch::Sender<u32>,
+    status: Arc<Status>,
+    duties: HashMap<RunId, Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    assignment: Assignment,
+    shutdown: Shutdown,
+    working: JoinHandle<()>,
+}
+
+impl Host {
+    /// A worker without runs.
+    pub fn new(settings: HostSettings, status: Arc<Status>, shutdown: Shutdown) -> Self {
+        Self {
+            busy: Arc::new(Semaphore::new(settings.slots.max(1))),
+            settings: Arc::new(settings),
+            shutdown,
+            paused: watch::Sender::new(false),
+            share: watch::Sender::new(1),
+            status,
+            duties: HashMap::new(),
+        }
+    }
+
+    /// Does what it is told.
+    pub async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Assign(assignment) => self.assign(assignment).await,
+            Order::Withdraw(run) => {
+                if let Some(part) = self.duties.remove(&run) {
+                    tracing::info!(%run, "the run was withdrawn");
+                    part.end().await;
+                }
+            }
+            Order::Pause => {
+                self.paused.send_replace(true);
+                self.status.set_intake(Intake::Paused);
+            }
+            Order::Resume => {
+                self.paused.send_replace(false);
+                self.status.set_intake(Intake::Open);
+            }
+            Order::Drain => {
+                self.status.set_intake(Intake::Draining);
+                self.shutdown.drain();
+            }
+            Order::Share { workers } => {
+                self.share.send_replace(workers.max(1));
+            }
+        }
+    }
+
+    /// Waits until every run's work has ended: after a drain or a stop.
+    pub async fn finish(mut self) {
+        for (_, part) in self.duties.drain() {
+            part.ended().await;
+        }
+    }
+
+    async fn assign(&mut self, assignment: Assignment) {
+        let run = assignment.run.clone();
+        if self.duties.get(&run).is_some_and(|part| part.assignment == assignment) {
+            return;
+        }
+        if let Some(old) = self.duties.remove(&run) {
+            old.end().await;
+        }
+        tracing::info!(%run, mode = %assignment.mode, "a run was assigned");
+        let shutdown = self.shutdown.part();
+        let duty = Duty {
+            settings: self.settings.clone(),
+            assignment: assignment.clone(),
+            busy: self.busy.clone(),
+            paused: self.paused.subscribe(),
+            share: self.share.subscribe(),
+            status: self.status.clone(),
+            shutdown: shutdown.clone(),
+        };
+        let working = tokio::spawn(duty.work());
+        self.duties.insert(run, Part { assignment, shutdown, working });
+    }
+}
+
+impl Part {
+    /// Finishes what is in flight.
+    async fn end(self) {
+        self.shutdown.drain();
+        self.ended().await;
+    }
+
+    async fn ended(self) {
+        if let Err(error) = self.working.await {
+            tracing::error!(run = %self.assignment.run, %error, "the work on a run ended by a defect");
+        }
+    }
+}

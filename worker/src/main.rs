@@ -1,0 +1,7 @@
+//! The `worker` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sheaf_worker::cli::main()
+}

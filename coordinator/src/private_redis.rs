@@ -109,6 +109,7 @@ impl PrivateRedis {
             .process_group(0)
             .spawn()
             .map_err(failed("starting its keeper"))?;
+        until_open(ip, port).await;
         let host = if ip.is_unspecified() { "127.0.0.1".to_owned() } else { ip.to_string() };
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         let url = RedisUrl::parse(&format!("redis://:{password}@{host}:{port}"))?;
@@ -181,6 +182,15 @@ fn installed() -> Option<PathBuf> {
         .iter()
         .flat_map(|server| folders.iter().map(move |folder| folder.join(server)))
         .find(|path| path.is_file())
+}
+
+/// Waits until the server opens its port: asking it before would only be told as an error.
+async fn until_open(ip: IpAddr, port: u16) {
+    let at = if ip.is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { ip };
+    let begun = Instant::now();
+    while tokio::net::TcpStream::connect((at, port)).await.is_err() && begun.elapsed() < START {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 async fn is_free_soon(ip: IpAddr, port: u16) -> bool {

@@ -233,6 +233,8 @@ impl Inner {
     fn tell(&self, event: FleetEvent) {
         match &event {
             FleetEvent::Joined { worker } => tracing::info!(%worker, "a worker joined"),
+            // The sessions end with the fleet.
+            FleetEvent::Lost { .. } if self.ending.is_cancelled() => {}
             FleetEvent::Lost { worker, silent_for } => {
                 tracing::warn!(%worker, silent_s = silent_for.as_secs_f64(), "a worker is lost");
             }

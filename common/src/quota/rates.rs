@@ -82,20 +82,43 @@ pub struct Ask {
     pub given: i64,
     /// Slots to give back, the last one first. Only the last that anybody has booked can be undone; others are lost.
     pub back: Vec<Slot>,
+    /// A slot and its tokens that the holder would rather have earlier. Where nobody has booked behind it, it is booked
+    /// again, before what is wanted: the first slot of the answer then has its number.
+    pub again: Option<(Slot, u64)>,
     /// Tokens of each slot that is wanted.
     pub wants: Vec<u64>,
 }
 
 /// A moment at which one request may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slot {
     /// Its number among the requests of the key.
     pub number: u64,
     /// When.
     pub at: u64,
     /// When the slot before it is.
-    pub from: u64,
+    from: u64,
+    /// What flowed in between: requests, tokens, requests at the learned rate.
+    flowed: [f64; 3],
 }
+
+impl Slot {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let mut whole = || parts.next()?.parse().ok();
+        let (number, at, from) = (whole()?, whole()?, whole()?);
+        let mut part = || parts.next()?.parse().ok();
+        Some(Self { number, at, from, flowed: [part()?, part()?, part()?] })
+    }
+
+    fn parts(&self) -> Parts {
+        let [requests, tokens, paced] = self.flowed;
+        (self.number, self.at, self.from, requests, tokens, paced)
+    }
+}
+
+/// A slot as the script has it.
+type Parts = (u64, u64, u64, f64, f64, f64);
 
 /// The limits of a key as they are now.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,7 +139,7 @@ pub struct View {
     pub tokens: Option<u64>,
     /// Requests a second that were learned.
     pub rate: Option<f64>,
-    /// The slots booked, in the order of the wants: all, or as many as lie within the horizon.
+    /// The slots booked: one that was booked again, then those wanted, all or as many as lie within the horizon.
     pub slots: Vec<Slot>,
 }
 
@@ -142,6 +165,12 @@ pub struct Learned {
 }
 
 #[derive(Serialize)]
+struct Again {
+    slot: Parts,
+    tokens: u64,
+}
+
+#[derive(Serialize)]
 struct Asked<'a> {
     pacing: Pacing,
     requests: Seen,
@@ -152,7 +181,9 @@ struct Asked<'a> {
     grace: u64,
     sent: u64,
     given: i64,
-    back: Vec<u64>,
+    back: Vec<Parts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again: Option<Again>,
     wants: &'a [u64],
 }
 
@@ -171,7 +202,7 @@ struct Replacement<'a> {
 }
 
 /// What take.lua returns.
-type Taken = (u64, u64, (u64, u64, u64), u64, u64, String, Vec<u64>);
+type Taken = (u64, u64, (u64, u64, u64), u64, u64, String, Vec<String>);
 /// What learn.lua returns.
 type Exchanged = (u8, u64, u64, u64, String, u64, u64, String);
 
@@ -203,7 +234,8 @@ impl Rates {
             grace: micros(ask.grace),
             sent: ask.sent,
             given: ask.given,
-            back: ask.back.iter().flat_map(|slot| [slot.number, slot.from]).collect(),
+            back: ask.back.iter().map(Slot::parts).collect(),
+            again: ask.again.map(|(slot, tokens)| Again { slot: slot.parts(), tokens }),
             wants: &ask.wants,
         });
         let arguments = |command: &mut Cmd| {
@@ -212,10 +244,6 @@ impl Rates {
         let (now, sent, moments, requests, tokens, rate, slots): Taken =
             TAKE.run(&self.link, &[&self.key], arguments).await?;
         let (keep_until, pause_until, following) = moments;
-        let slot = |parts: &[u64]| match *parts {
-            [number, at, from] => Some(Slot { number, at, from }),
-            _ => None,
-        };
         Ok(View {
             now,
             sent,
@@ -225,7 +253,7 @@ impl Rates {
             requests: Some(requests).filter(|limit| *limit > 0),
             tokens: Some(tokens).filter(|limit| *limit > 0),
             rate: positive(&rate),
-            slots: slots.chunks(3).filter_map(slot).collect(),
+            slots: slots.iter().filter_map(|slot| Slot::parse(slot)).collect(),
         })
     }
 

@@ -12,7 +12,7 @@ use crate::{
     budget::{Budget, Ceilings, Cost},
     concurrency::Parallelism,
     error::ModelError,
-    limiter::{Limiter, MemoryLimiter, ToldLimits},
+    limiter::{Limiter, MemoryLimiter, SharedLimits, ToldLimits},
     pool::{MOST_MEMBERS, MemberSpec, Need, Pool},
     price::Price,
     request::ModelRequest,
@@ -111,6 +111,7 @@ pub struct ClientBuilder {
     settings: ClientSettings,
     backends: Vec<(BackendSpec, BoxCloneSyncService<ModelRequest, ModelAnswer, ModelError>)>,
     limiters: HashMap<String, Arc<dyn Limiter>>,
+    shared: Option<SharedLimits>,
 }
 
 impl ClientBuilder {
@@ -121,17 +122,25 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the limiter of a key, such as one that a fleet or another client shares. Other keys get a limiter of this
-    /// client's own.
+    /// Sets the limiter of a key, such as one that another client has too. Other keys get the fleet's where that
+    /// [shares](Self::shared) them, and else a limiter of this client's own.
     #[must_use]
     pub fn limiter(mut self, key: impl Into<String>, limiter: Arc<dyn Limiter>) -> Self {
         self.limiters.insert(key.into(), limiter);
         self
     }
 
+    /// Has the limits of every key kept by a fleet together. A key's name ([`BackendSpec::key`]) must then be the same in
+    /// every worker that spends from it.
+    #[must_use]
+    pub fn shared(mut self, limits: SharedLimits) -> Self {
+        self.shared = Some(limits);
+        self
+    }
+
     /// The client.
     pub fn build(self) -> Result<Client, ClientError> {
-        let Self { settings, mut backends, mut limiters } = self;
+        let Self { settings, mut backends, mut limiters, shared } = self;
         let budget = Budget::new(settings.ceilings, settings.spent);
         if backends.len() > MOST_MEMBERS {
             return Err(ClientError::TooMany(backends.len()));
@@ -156,9 +165,10 @@ impl ClientBuilder {
         let members: Vec<(MemberSpec, Arc<dyn Limiter>)> = backends
             .iter()
             .map(|(spec, _)| {
-                let limiter = limiters
-                    .entry(spec.key.clone())
-                    .or_insert_with(|| Arc::new(MemoryLimiter::new(spec.limits)));
+                let limiter = limiters.entry(spec.key.clone()).or_insert_with(|| match &shared {
+                    Some(shared) => shared.limiter(&spec.key, spec.limits),
+                    None => Arc::new(MemoryLimiter::new(spec.limits)),
+                });
                 let member = MemberSpec {
                     name: spec.name.clone(),
                     primary: spec.primary,
@@ -207,7 +217,7 @@ impl fmt::Debug for Client {
 impl Client {
     /// Begins a client.
     pub fn builder(settings: ClientSettings) -> ClientBuilder {
-        ClientBuilder { settings, backends: Vec::new(), limiters: HashMap::new() }
+        ClientBuilder { settings, backends: Vec::new(), limiters: HashMap::new(), shared: None }
     }
 
     /// Asks, and waits for slots, limits and retries. Dropping the future gives the request up.

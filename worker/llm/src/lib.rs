@@ -51,7 +51,7 @@ pub use budget::{Ceilings, Cost, NanoDollars};
 pub use client::{Answered, BackendSpec, Client, ClientBuilder, ClientError, ClientSettings};
 pub use concurrency::Parallelism;
 pub use error::{ModelError, ModelErrorKind};
-pub use limiter::{Cause, Limiter, MemoryLimiter, Refusal, Reservation, ToldLimits};
+pub use limiter::{Cause, Limiter, MemoryLimiter, Refusal, Reservation, SharedLimits, ToldLimits};
 pub use price::{Price, PriceError, PriceTable};
 pub use quote::Quotable;
 pub use request::{AnswerSchema, Message, ModelRequest, Role, Target};

@@ -3,6 +3,7 @@
 mod bucket;
 mod key;
 mod pace;
+mod shared;
 
 use std::{
     future::Future,
@@ -13,10 +14,14 @@ use std::{
 
 use tokio::sync::Notify;
 
-use self::{key::KeyLimits, pace::Sent};
 pub use self::{
     key::ToldLimits,
     pace::{Cause, Refusal},
+    shared::SharedLimits,
+};
+use self::{
+    key::{KeyLimits, Share},
+    pace::Sent,
 };
 use crate::answer::RateHeaders;
 
@@ -72,6 +77,15 @@ impl MemoryLimiter {
         Self {
             turn: tokio::sync::Mutex::new(()),
             key: Mutex::new(KeyLimits::new(told, now())),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The limiter of one of several that keep a key's limits without asking each other.
+    pub(crate) fn share(share: Share) -> Self {
+        Self {
+            turn: tokio::sync::Mutex::new(()),
+            key: Mutex::new(KeyLimits::share(share, now())),
             changed: Notify::new(),
         }
     }

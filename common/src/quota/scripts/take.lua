@@ -17,12 +17,14 @@
 --         grace     how long everybody keeps to a local share when Redis is back
 --         sent      requests sent without a booking
 --         given     tokens to give back; negative: to take
---         back      slots given back, the last one first: number, `from`, number, `from`, ...
+--         back      slots given back, the last one first, as they were returned
+--         again     {slot: one that its holder would rather have earlier, tokens: those it was booked for}, or nothing
 --         wants     tokens of each slot that is wanted
 --
 -- Returns {now, requests sent so far, {until when to keep to a local share or 0, end of a pause or 0, the next free slot},
 -- requests a minute in force or 0, tokens a minute in force or 0, learned requests a second or '',
--- {for each booked slot: its number, its time, its `from`, ...}}.
+-- {each booked slot as text: its number, its time, the slot before it, and what flowed in between them: requests, tokens,
+-- requests at the learned rate}}. A slot that could be booked again comes first.
 local SLACK = 1e-6
 local LAPSE = 60e6
 local DAY = 86400e6
@@ -135,30 +137,69 @@ local function learn_limit(name)
     end
 end
 
+local function levels()
+    return {s.requests and s.requests.level or 0, s.tokens and s.tokens.level or 0, s.level or 0}
+end
+
+-- Only the last booking can be undone: behind any other one somebody has a slot already.
+local function undo(slot)
+    local number, at, from, requests, tokens, paced = unpack(slot)
+    if number ~= s.sent or at ~= s.at then
+        return false
+    end
+    s.at = from
+    s.sent = s.sent - 1
+    if s.requests then
+        s.requests.level = s.requests.level + 1 - requests
+    end
+    if s.tokens then
+        s.tokens.level = s.tokens.level - tokens
+    end
+    if s.rate then
+        s.level = s.level + 1 - paced
+    end
+    settle(now)
+    return true
+end
+
+-- Gives tokens back. What does not fit at the last slot makes room before it, where only tokens were wanting.
+local function give(tokens)
+    local held = s.tokens
+    if not held then
+        return
+    end
+    held.level = held.level + tokens
+    local excess = held.level - held.burst
+    local is_alone = (not s.requests or s.requests.level >= s.requests.burst - 1 - SLACK)
+        and (not s.rate or s.level >= -SLACK)
+    if excess > 0 and s.at > now and is_alone then
+        local earlier = math.min(s.at - now, math.floor(excess / held.rate * 1e6))
+        s.at = s.at - earlier
+        held.level = held.level - earlier / 1e6 * held.rate
+        -- Those that have their slots already go in between.
+        if s.requests then
+            s.requests.level = 0
+        end
+        if s.rate then
+            s.level = 0
+        end
+    end
+    held.level = math.min(held.level, held.burst)
+end
+
 settle(now)
 learn_limit('requests')
 learn_limit('tokens')
-take(ask.sent, -ask.given)
-
--- Only the last booking can be undone: behind any other one somebody has a slot already.
-for at = 1, #ask.back, 2 do
-    local number, from = ask.back[at], ask.back[at + 1]
-    if number == s.sent and from <= s.at then
-        take(-1, 0)
-        -- At most as full as it was then.
-        local seconds = (s.at - math.max(from, now)) / 1e6
-        for _, name in ipairs({'requests', 'tokens'}) do
-            local held = s[name]
-            if held then
-                held.level = held.level - seconds * held.rate
-            end
-        end
-        if s.rate then
-            s.level = s.level - seconds * pace(s.at)
-        end
-        s.at = math.max(from, now)
-    end
+for _, slot in ipairs(ask.back) do
+    undo(slot)
 end
+local given = ask.given
+if ask.again and undo(ask.again.slot) then
+    given = given + ask.again.tokens
+    table.insert(ask.wants, 1, ask.again.tokens)
+end
+take(ask.sent, 0)
+give(given)
 
 -- A server that was started again may have lost its last second, and others still keep to their local shares; so do they
 -- where nobody has come by while the caller was without Redis. Then everybody keeps to those until one moment, at which
@@ -195,11 +236,12 @@ if keep == 0 then
         if #slots > 0 and slot - now > ask.horizon then
             break
         end
-        local from = s.at
+        local from, before = s.at, levels()
         settle(slot)
+        local full = levels()
         take(1, tokens)
-        local booked = #slots
-        slots[booked + 1], slots[booked + 2], slots[booked + 3] = s.sent, slot, from
+        slots[#slots + 1] = string.format('%.0f %.0f %.0f %.9f %.9f %.9f', s.sent, slot, from,
+            full[1] - before[1], full[2] - before[2], full[3] - before[3])
     end
 end
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// Share of a minute's allowance that may be sent at once. A provider whose bucket holds one second of its rate (10 of
+/// A minute's allowance divided by this may be sent at once. A provider whose bucket holds one second of its rate (10 of
 /// 600/min) then still has two in hand for requests that the network pushes together.
-const BURST_SHARE: f64 = 1.0 / 75.0;
+pub(crate) const BURST_DIVISOR: f64 = 75.0;
 
 /// Rounding of floating-point sums must not make a wait of a nanosecond out of a full level.
 const SLACK: f64 = 1e-6;
@@ -27,13 +27,31 @@ impl Bucket {
     /// sliding minute ever holds more than the limit: burst − 1 + rate · 60 = limit.
     pub(crate) fn per_minute(limit: u64, now: Instant) -> Self {
         let limit = limit.max(1) as f64;
-        let burst = (limit * BURST_SHARE).floor().max(1.0);
+        let burst = (limit / BURST_DIVISOR).floor().max(1.0);
         Self { rate: (limit - burst + 1.0) / 60.0, burst, level: burst, at: now }
+    }
+
+    /// This bucket's part among so many that together keep its limit.
+    pub(crate) fn shared(self, among: u32) -> Self {
+        let among = f64::from(among.max(1));
+        let burst = (self.burst / among).floor().max(1.0);
+        Self { rate: self.rate / among, burst, level: self.level.min(burst), at: self.at }
+    }
+
+    /// Begins to fill only after `delay`, from nothing, and a part of the first unit later: those that share a limit
+    /// should not send in step. `phase` is that part, 0 to 1.
+    pub(crate) fn begin_after(&mut self, delay: Duration, phase: f64, now: Instant) {
+        self.lower_to(-delay.as_secs_f64() * self.rate - phase, now);
     }
 
     /// A bucket of one that starts empty, for a rate that was learned.
     pub(crate) fn paced(rate: f64, level: f64, now: Instant) -> Self {
         Self { rate, burst: 1.0, level, at: now }
+    }
+
+    /// What it held when it was last touched.
+    pub(crate) fn level(&self) -> f64 {
+        self.level
     }
 
     fn level_at(&self, now: Instant) -> f64 {
@@ -96,6 +114,19 @@ mod tests {
         }
         let seconds = (now - start).as_secs_f64();
         assert!((19.3..19.5).contains(&seconds), "{seconds}");
+    }
+
+    #[test]
+    fn shares_add_up_to_the_whole_and_begin_late() {
+        let now = Instant::now();
+        let mut share = Bucket::per_minute(600, now).shared(4);
+        assert_eq!((share.burst, share.rate * 4.0), (2.0, Bucket::per_minute(600, now).rate));
+        share.begin_after(Duration::from_secs(1), 0.0, now);
+        let wait = share.wait(1.0, now).as_secs_f64();
+        assert!((wait - 1.0 - 1.0 / share.rate).abs() < 1e-6, "{wait}");
+        // A limit that is less than one for each.
+        assert!(Bucket::per_minute(3, now).shared(60).wait(2.0, now).is_zero());
+        assert!((Bucket::per_minute(3, now).shared(60).rate - 0.05 / 60.0).abs() < 1e-9);
     }
 
     proptest! {

@@ -8,6 +8,13 @@ use super::{
 };
 use crate::answer::{RateHeaders, RateWindow};
 
+impl RateHeaders {
+    /// The window that limits tokens: where there is none for all of them, the one for input.
+    pub(crate) fn of_tokens(&self) -> RateWindow {
+        if self.tokens == RateWindow::default() { self.input_tokens } else { self.tokens }
+    }
+}
+
 /// What a person or a table says of a key's limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ToldLimits {
@@ -23,11 +30,14 @@ struct Limit {
     told: Option<u64>,
     effective: Option<u64>,
     bucket: Option<Bucket>,
+    /// How many keep it together, each a part of it.
+    among: u32,
 }
 
 impl Limit {
-    fn new(told: Option<u64>, now: Instant) -> Self {
-        Self { told, effective: told, bucket: told.map(|limit| Bucket::per_minute(limit, now)) }
+    fn new(told: Option<u64>, among: u32, now: Instant) -> Self {
+        let bucket = told.map(|limit| Bucket::per_minute(limit, now).shared(among));
+        Self { told, effective: told, bucket, among }
     }
 
     fn wait(&self, need: f64, now: Instant) -> Duration {
@@ -35,18 +45,19 @@ impl Limit {
     }
 
     fn observe(&mut self, window: RateWindow, now: Instant) {
+        let remaining = window.remaining.map(|remaining| remaining as f64 / f64::from(self.among));
         if let Some(stated) = per_minute(window) {
             let effective = self.told.map_or(stated, |told| told.min(stated));
             if self.effective != Some(effective) {
-                let mut bucket = Bucket::per_minute(effective, now);
+                let mut bucket = Bucket::per_minute(effective, now).shared(self.among);
                 // What was sent before the limit was known has used it up too.
-                bucket.lower_to(window.remaining.map_or(0.0, |remaining| remaining as f64), now);
+                bucket.lower_to(remaining.unwrap_or(0.0), now);
                 self.effective = Some(effective);
                 self.bucket = Some(bucket);
             }
         }
-        if let (Some(bucket), Some(remaining)) = (&mut self.bucket, window.remaining) {
-            bucket.lower_to(remaining as f64, now);
+        if let (Some(bucket), Some(remaining)) = (&mut self.bucket, remaining) {
+            bucket.lower_to(remaining, now);
         }
     }
 }
@@ -54,7 +65,7 @@ impl Limit {
 /// A window's limit as units a minute. `reset` is the time until the window is whole, so what is missing of it, divided
 /// by that time, is the rate: this is how a limit a day is told from a limit a minute. Where nothing is missing or
 /// no reset is given, the limit is taken to be one a minute, as the providers document.
-fn per_minute(window: RateWindow) -> Option<u64> {
+pub(crate) fn per_minute(window: RateWindow) -> Option<u64> {
     let limit = window.limit.filter(|limit| *limit > 0)?;
     let rate = window.remaining.zip(window.reset).and_then(|(remaining, reset)| {
         let missing = limit.checked_sub(remaining).filter(|missing| *missing > 0)?;
@@ -70,6 +81,23 @@ fn per_minute(window: RateWindow) -> Option<u64> {
     }
 }
 
+/// A part of a key's limits, kept alone while nobody can be asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    /// What is known of the whole.
+    pub(crate) limits: ToldLimits,
+    /// The learned rate of the whole, requests a second.
+    pub(crate) rate: Option<f64>,
+    /// What is left of a pause.
+    pub(crate) pause: Duration,
+    /// How many keep the limits together.
+    pub(crate) among: u32,
+    /// How long nothing flows in: what was booked before is still being sent.
+    pub(crate) delay: Duration,
+    /// A part of a request's time, 0 to 1, another one for each.
+    pub(crate) phase: f64,
+}
+
 /// The limits of one key: a pure state machine.
 #[derive(Debug)]
 pub(crate) struct KeyLimits {
@@ -81,9 +109,27 @@ pub(crate) struct KeyLimits {
 impl KeyLimits {
     pub(crate) fn new(told: ToldLimits, now: Instant) -> Self {
         Self {
-            requests: Limit::new(told.requests_per_minute, now),
-            tokens: Limit::new(told.tokens_per_minute, now),
+            requests: Limit::new(told.requests_per_minute, 1, now),
+            tokens: Limit::new(told.tokens_per_minute, 1, now),
             pace: Pace::new(now),
+        }
+    }
+
+    /// A part of the limits, with nothing in hand.
+    pub(crate) fn share(share: Share, now: Instant) -> Self {
+        let Share { limits, rate, pause, among, delay, phase } = share;
+        let begin = |told| {
+            let mut limit = Limit::new(told, among.max(1), now);
+            if let Some(bucket) = &mut limit.bucket {
+                bucket.begin_after(delay, phase, now);
+            }
+            limit
+        };
+        let rate = rate.map(|rate| rate / f64::from(among.max(1)));
+        Self {
+            requests: begin(limits.requests_per_minute),
+            tokens: begin(limits.tokens_per_minute),
+            pace: Pace::known(rate, pause, delay, phase, now),
         }
     }
 
@@ -114,8 +160,7 @@ impl KeyLimits {
     /// An answer's headers say how much is left.
     pub(crate) fn observe(&mut self, rates: RateHeaders, now: Instant) {
         self.requests.observe(rates.requests, now);
-        let tokens = if rates.tokens == RateWindow::default() { rates.input_tokens } else { rates.tokens };
-        self.tokens.observe(tokens, now);
+        self.tokens.observe(rates.of_tokens(), now);
     }
 
     /// The provider refused.

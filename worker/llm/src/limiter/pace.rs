@@ -7,6 +7,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::bucket::Bucket;
 
 /// Refusals of requests that were sent within so long are one moment. Counted from its first one: a pace far too fast
@@ -15,7 +17,9 @@ const MOMENT: Duration = Duration::from_millis(50);
 /// Fewer admissions than this between two moments say nothing about the rate.
 const FEWEST: u64 = 3;
 /// How much faster the pace grows a second, once it grows.
-const GROWTH: f64 = 0.03;
+pub(crate) const GROWTH: f64 = 0.03;
+/// Most that it grows: a key that sleeps overnight must not wake up with a rate of millions.
+pub(crate) const MOST_GROWTH: f64 = 8.0;
 /// How long a measured pace is held before it grows: at first, then four times longer after each refusal that
 /// confirmed it.
 const HOLD: Duration = Duration::from_secs(1);
@@ -68,6 +72,38 @@ struct Moment {
     left: f64,
 }
 
+/// What a pace has learned, for whoever goes on with it. Times are in microseconds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Lesson {
+    /// Requests a second.
+    pub(crate) rate: Option<f64>,
+    /// When that begins to grow.
+    pub(crate) grows_from: u64,
+    /// Nothing is sent until then; 0: there is no pause.
+    pub(crate) paused_until: u64,
+    pub(crate) memory: PaceMemory,
+}
+
+/// What only the next refusal asks for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PaceMemory {
+    refused: u64,
+    before: Option<PastMoment>,
+    last: Option<PastMoment>,
+    hold: u64,
+    dry: u32,
+}
+
+/// A [`Moment`] with its time in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct PastMoment {
+    first: u64,
+    top: u64,
+    admitted: u64,
+    left: f64,
+}
+
 /// The learned pace of a key: a pure state machine.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -100,6 +136,74 @@ impl Pace {
         }
     }
 
+    /// A pace at a known rate that begins to flow after `delay` and a part of a request's time.
+    pub(crate) fn known(
+        rate: Option<f64>,
+        pause: Duration,
+        delay: Duration,
+        phase: f64,
+        now: Instant,
+    ) -> Self {
+        let bucket = rate.map(|rate| {
+            let mut bucket = Bucket::paced(rate, 0.0, now);
+            bucket.begin_after(delay, phase, now);
+            bucket
+        });
+        Self { rate, bucket, paused_until: Some(now + pause), ..Self::new(now) }
+    }
+
+    /// What it has learned, with its times as microseconds after `origin`.
+    pub(crate) fn lesson(&self, origin: Instant) -> Lesson {
+        let after = |at: Instant| at.saturating_duration_since(origin).as_micros() as u64;
+        let moment = |moment: Moment| PastMoment {
+            first: after(moment.first),
+            top: moment.top,
+            admitted: moment.admitted,
+            left: moment.left,
+        };
+        Lesson {
+            rate: self.rate,
+            grows_from: after(self.grows_from),
+            paused_until: self.paused_until.map_or(0, after),
+            memory: PaceMemory {
+                refused: self.refused,
+                before: self.before.map(moment),
+                last: self.last.map(moment),
+                hold: self.hold.as_micros() as u64,
+                dry: self.dry,
+            },
+        }
+    }
+
+    /// A pace that has learned this, with an empty bucket.
+    pub(crate) fn taught(lesson: &Lesson, sent: u64, origin: Instant, now: Instant) -> Self {
+        let at = |micros: u64| origin.checked_add(Duration::from_micros(micros)).unwrap_or(now);
+        let moment = |past: PastMoment| Moment {
+            first: at(past.first),
+            top: past.top,
+            admitted: past.admitted,
+            left: past.left,
+        };
+        let Lesson { rate, grows_from, paused_until, memory } = lesson;
+        Self {
+            sent,
+            refused: memory.refused,
+            before: memory.before.map(moment),
+            last: memory.last.map(moment),
+            rate: *rate,
+            bucket: rate.map(|rate| Bucket::paced(rate, 0.0, now)),
+            grows_from: at(*grows_from),
+            hold: Duration::from_micros(memory.hold).clamp(HOLD, LONGEST_HOLD),
+            paused_until: (*paused_until > 0).then(|| at(*paused_until)),
+            dry: memory.dry,
+        }
+    }
+
+    /// Level of the bucket.
+    pub(crate) fn level(&self) -> Option<f64> {
+        self.bucket.as_ref().map(Bucket::level)
+    }
+
     /// The learned rate, requests a second.
     pub(crate) fn rate(&self) -> Option<f64> {
         self.rate
@@ -124,8 +228,7 @@ impl Pace {
 
     fn grown(&self, rate: f64, now: Instant) -> f64 {
         let seconds = now.saturating_duration_since(self.grows_from).as_secs_f64();
-        // Capped, so that a key that sleeps overnight does not wake up with a rate of millions.
-        rate * (GROWTH * seconds).exp().min(8.0)
+        rate * (GROWTH * seconds).exp().min(MOST_GROWTH)
     }
 
     /// A request was refused.
@@ -225,6 +328,31 @@ mod tests {
             pace.refused(sent, told, now);
         }
         assert_eq!(pace.wait(start + Duration::from_secs(2)), Duration::from_secs(40));
+    }
+
+    #[test]
+    fn a_pace_that_is_handed_on_goes_on() {
+        let origin = Instant::now();
+        let (start, later) = (origin + Duration::from_secs(9), origin + Duration::from_millis(9_500));
+        let mut pace = Pace::new(start);
+        let hand_on = |pace: &mut Pace, now| {
+            let text = serde_json::to_string(&pace.lesson(origin).memory).unwrap();
+            let lesson = Lesson { memory: serde_json::from_str(&text).unwrap(), ..pace.lesson(origin) };
+            assert_eq!(lesson, pace.lesson(origin));
+            *pace = Pace::taught(&lesson, pace.sent, origin, now);
+        };
+        let first: Vec<_> = (0..100).map(|_| pace.send(start)).collect();
+        for sent in &first[10..] {
+            pace.refused(*sent, Refusal { cause: Cause::Room, ..AT_ONCE }, start);
+            hand_on(&mut pace, start);
+        }
+        let second: Vec<_> = (0..10).map(|_| pace.send(later)).collect();
+        for sent in &second[5..] {
+            hand_on(&mut pace, later);
+            pace.refused(*sent, AT_ONCE, later);
+        }
+        assert_eq!(pace.rate(), Some(10.0));
+        assert_eq!(pace.lesson(origin).grows_from, 10_500_000);
     }
 
     #[test]

@@ -267,31 +267,16 @@ async fn conduct<Q: JobQueue>(
         remote: remote.is_some(),
     };
 
-    let accepted = tokio::select! {
-        accepted = acceptor.run(folder, plan.sources, shutdown) => accepted?,
-        // Records are flushed as they are written; what was on its way is done again.
-        () = shutdown.stopping().cancelled() => {
+    let parts = Parts { recording: &mut recording, working: &mut working };
+    let accepted = match parts
+        .see_through(acceptor.run(folder, plan.sources, shutdown), plan.reviewer.as_deref(), shutdown)
+        .await
+    {
+        Ok(Some(accepted)) => accepted,
+        unfinished => {
             ended.cancel();
             work.stop();
-            return Ok(Ended::Interrupted);
-        }
-        // The recorder ends early only when the folder fails; then nothing else can go on.
-        failed = &mut recording => {
-            ended.cancel();
-            work.stop();
-            return Err(failed.map_or_else(RunError::from, |ended| match ended {
-                Err(error) => error.into(),
-                Ok(_) => RunError::EndedEarly("recorder"),
-            }));
-        }
-        stopped = halted(plan.reviewer.as_deref()) => {
-            ended.cancel();
-            work.stop();
-            return Err(RunError::Model(stopped));
-        }
-        failed = &mut working => {
-            ended.cancel();
-            return Err(failed.map_or_else(RunError::from, |()| RunError::EndedEarly("worker")));
+            return unfinished.map(|_| Ended::Interrupted);
         }
     };
     ended.cancel();
@@ -310,6 +295,37 @@ async fn conduct<Q: JobQueue>(
         queue.finish().await?;
     }
     Ok(Ended::Complete { accepted, results })
+}
+
+/// The tasks that must not end before the documents do.
+struct Parts<'r> {
+    recording: &'r mut JoinHandle<Result<ResultsFile, FolderError>>,
+    working: &'r mut JoinHandle<()>,
+}
+
+impl Parts<'_> {
+    /// Waits until every document that was let in has left; `None` when the run is stopped before.
+    async fn see_through(
+        self,
+        accepting: impl Future<Output = Result<AcceptedLog, FolderError>>,
+        reviewer: Option<&Reviewer>,
+        shutdown: &Shutdown,
+    ) -> Result<Option<AcceptedLog>, RunError> {
+        tokio::select! {
+            accepted = accepting => Ok(Some(accepted?)),
+            // Records are flushed as they are written; what was on its way is done again.
+            () = shutdown.stopping().cancelled() => Ok(None),
+            // The recorder ends early only when the folder fails; then nothing else can go on.
+            failed = self.recording => Err(failed.map_or_else(RunError::from, |ended| match ended {
+                Err(error) => error.into(),
+                Ok(_) => RunError::EndedEarly("recorder"),
+            })),
+            stopped = halted(reviewer) => Err(RunError::Model(stopped)),
+            failed = self.working => {
+                Err(failed.map_or_else(RunError::from, |()| RunError::EndedEarly("worker")))
+            }
+        }
+    }
 }
 
 /// Has documents done again whose jobs were lost.

@@ -15,11 +15,15 @@ mod road;
 #[path = "fleet/scene.rs"]
 mod scene;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use sheaf_common::{
-    fleet::{Command, Order, WorkerState},
+    fleet::{Command, Order, Report, WorkerState},
     id::RunId,
 };
 use sheaf_coordinator::fleet::{Backlog, FleetEvent};
+use sheaf_worker::session::{Session, SessionSettings};
+use tokio_util::sync::CancellationToken;
 
 use scene::{Scene, join, order, reach, registration, report, run, soon, state};
 
@@ -56,6 +60,28 @@ async fn a_worker_joins_reports_takes_orders_and_leaves() {
     assert!(soon(session.leave()).await, "the goodbye was heard");
     assert_eq!(scene.event().await, FleetEvent::Left { worker });
     assert_eq!(operator.workers().await.unwrap(), []);
+}
+
+/// Invariant heartbeat-off-the-work-path: the only thread of the worker's program is blocked, and its reports go on.
+#[tokio::test]
+async fn reports_go_on_while_the_program_is_blocked() {
+    let scene = Scene::new().await;
+    let settings = SessionSettings { reach: reach(scene.address()), registration: registration("w1") };
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let program = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let reports = AtomicU64::new(0);
+            let counted =
+                move || Report { done: 1 + reports.fetch_add(1, Ordering::Relaxed), ..Report::default() };
+            let session = Session::join(settings, counted, &CancellationToken::new()).await.unwrap();
+            blocked.recv().unwrap();
+            session.leave().await
+        })
+    });
+    scene.snapshot(|snapshot| snapshot.counts.done >= 4).await;
+    release.send(()).unwrap();
+    assert!(soon(tokio::task::spawn_blocking(|| program.join().unwrap())).await.unwrap());
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Flags and their meaning. What a flag changes is said where it stands.
 
+#![allow(clippy::doc_markdown, reason = "help is plain text")]
+
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
@@ -26,9 +28,36 @@ pub(super) enum Command {
     /// Analyse a set, show progress, write a report, exit
     #[command(after_help = EXIT_STATUS)]
     Run(Box<RunArguments>),
-    /// Reach every configured model and say what was found and what to mend
+    /// Reach every configured model, and a Redis, and say what was found and what to mend
     #[command(after_help = sheaf_llm::config::help())]
     Doctor(DoctorArguments),
+    /// List the workers of a coordinator that runs
+    Workers(ReachArguments),
+    /// Have a worker finish what it holds, take no new work, and leave
+    Drain {
+        /// The worker, as `coordinator workers` names it
+        worker: String,
+        #[command(flatten)]
+        reach: ReachArguments,
+    },
+    /// Have a worker take no new work until it is resumed
+    Pause {
+        /// The worker, as `coordinator workers` names it
+        worker: String,
+        #[command(flatten)]
+        reach: ReachArguments,
+    },
+    /// Have a paused worker take work again
+    Resume {
+        /// The worker, as `coordinator workers` names it
+        worker: String,
+        #[command(flatten)]
+        reach: ReachArguments,
+    },
+    /// Put back the documents of a run that were given up; the same coordinator run does them again
+    Replay(RunOfArguments),
+    /// Remove what Redis holds of a run that is not going on
+    Purge(RunOfArguments),
     /// Keep a private Redis running for the parent process
     #[command(hide = true)]
     KeepRedis {
@@ -187,6 +216,42 @@ pub(super) struct FleetArguments {
     pub(super) guard: GuardArguments,
 }
 
+/// How an operator reaches a coordinator.
+#[derive(Debug, Args)]
+pub(super) struct ReachArguments {
+    /// Where the coordinator listens: http://HOST:PORT, or https://HOST:PORT with TLS
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7700", env = "SHEAF_COORDINATOR")]
+    pub(super) coordinator: String,
+
+    /// The secret that the coordinator shares, in this file or in SHEAF_TOKEN
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+
+    /// Authority of the coordinator's certificate, PEM [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    pub(super) tls_authority: Option<PathBuf>,
+
+    /// One's own certificate, PEM, for mutual TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_certificate: Option<PathBuf>,
+
+    /// Its key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(super) tls_key: Option<PathBuf>,
+}
+
+/// Which run, and where its queue is.
+#[derive(Debug, Args)]
+pub(super) struct RunOfArguments {
+    /// The run: its output folder
+    #[arg(value_name = "RUN")]
+    pub(super) run: PathBuf,
+
+    /// The Redis that it was run with [default: its private one]
+    #[arg(long, value_name = "URL")]
+    pub(super) redis_url: Option<String>,
+}
+
 /// Who may register.
 #[derive(Debug, Args)]
 pub(super) struct GuardArguments {
@@ -248,6 +313,10 @@ impl ModelArguments {
 pub(super) struct DoctorArguments {
     #[command(flatten)]
     pub(super) models: ModelArguments,
+
+    /// Check this Redis too: version, persistence, eviction, clock
+    #[arg(long, value_name = "URL")]
+    pub(super) redis_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

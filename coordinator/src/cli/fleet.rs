@@ -37,11 +37,11 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7_70
 const TOKEN: &str = "SHEAF_TOKEN";
 /// How long a lease holds without being extended. Workers extend each second, on a thread of its own: whoever misses ten in
 /// a row is not there.
-const LEASE: Duration = Duration::from_secs(10);
+pub(super) const LEASE: Duration = Duration::from_secs(10);
 /// How often leases are extended.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long the Redis that a person named may take to answer before the run is given up.
-const FIRST_ANSWER: Duration = Duration::from_secs(5);
+pub(super) const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// Shards for each master of a cluster: so that hardly one is left without.
 const SHARDS_A_MASTER: u16 = 2;
 
@@ -110,18 +110,15 @@ impl Fleet {
         program: &Path,
         asked: Option<&Asked>,
     ) -> Result<Self, String> {
-        let (connector, private) = match &arguments.fleet.redis_url {
-            Some(url) => {
-                let url = RedisUrl::parse(url).map_err(|error| error.to_string())?;
-                let found = Connector::find(url, Patience::For(FIRST_ANSWER)).await;
-                (found.map_err(|error| error.to_string())?, None)
-            }
-            None => {
-                let started = PrivateRedis::start(&folder.redis_folder(), program, port.address.ip()).await;
-                let private = started.map_err(|error| error.to_string())?;
-                note(&format!("started a private Redis in {}", folder.redis_folder().display()));
-                (private.connector().clone(), Some(private))
-            }
+        let (connector, private) = if let Some(url) = &arguments.fleet.redis_url {
+            let url = RedisUrl::parse(url).map_err(|error| error.to_string())?;
+            let found = Connector::find(url, Patience::For(FIRST_ANSWER)).await;
+            (found.map_err(|error| error.to_string())?, None)
+        } else {
+            let started = PrivateRedis::start(&folder.redis_folder(), program, port.address.ip()).await;
+            let private = started.map_err(|error| error.to_string())?;
+            note(&format!("started a private Redis in {}", folder.redis_folder().display()));
+            (private.connector().clone(), Some(private))
         };
         trust(&connector).await?;
         if folder.state.shards == 0 {
@@ -172,7 +169,7 @@ impl Fleet {
 }
 
 /// Refuses a Redis that would lose jobs; says what else is wrong with it.
-async fn trust(connector: &Connector) -> Result<(), String> {
+pub(super) async fn trust(connector: &Connector) -> Result<(), String> {
     let link = Link::new(connector.clone(), Patience::For(FIRST_ANSWER));
     let found = inspect(&link, LEASE).await.map_err(|error| error.to_string())?;
     for finding in found.warnings() {
@@ -207,8 +204,9 @@ fn policy(arguments: &RunArguments, asked: Option<&Asked>) -> LlmPolicy {
     }
 }
 
-fn guard(arguments: &GuardArguments) -> Result<GuardSettings, String> {
-    let token = match &arguments.token_file {
+/// The secret that workers and operators must know, from a file or from the environment.
+pub(super) fn token(file: Option<&Path>) -> Result<Option<Token>, String> {
+    let token = match file {
         Some(path) => Some(
             fs::read_to_string(path)
                 .map_err(|error| format!("--token-file {} cannot be read: {}", path.display(), said(&error)))?
@@ -217,7 +215,11 @@ fn guard(arguments: &GuardArguments) -> Result<GuardSettings, String> {
         ),
         None => env::var(TOKEN).ok(),
     };
-    let token = token.map(Token::new).transpose().map_err(|error| error.to_string())?;
+    token.map(Token::new).transpose().map_err(|error| error.to_string())
+}
+
+fn guard(arguments: &GuardArguments) -> Result<GuardSettings, String> {
+    let token = token(arguments.token_file.as_deref())?;
     let tls = arguments.tls_certificate.clone().zip(arguments.tls_key.clone()).map(|(certificate, key)| {
         TlsFiles { certificate, key, client_authority: arguments.tls_client_authority.clone() }
     });

@@ -6,11 +6,13 @@ mod doctor;
 mod exit;
 mod fleet;
 mod interrupt;
+mod operator;
 mod run;
 
 use std::{process::ExitCode, sync::Arc};
 
 use clap::{Parser, error::ErrorKind};
+use sheaf_common::fleet::Command as Asked;
 use sheaf_fetch::{Lookup, SystemLookup};
 
 use arguments::{Arguments, Command};
@@ -20,6 +22,9 @@ pub use exit::Exit;
 pub fn main() -> ExitCode {
     main_with(Arc::new(SystemLookup))
 }
+
+/// Verbs with a help of their own.
+const VERBS: [&str; 8] = ["run", "doctor", "workers", "drain", "pause", "resume", "replay", "purge"];
 
 /// Help and version, which were asked for, and what is wrong with a command line, in one line.
 fn unparsed(error: &clap::Error) -> Exit {
@@ -40,7 +45,7 @@ fn unparsed(error: &clap::Error) -> Exit {
         }
         message += line.trim_start_matches("error: ");
     }
-    let verb = std::env::args().nth(1).filter(|verb| verb == "run" || verb == "doctor");
+    let verb = std::env::args().nth(1).filter(|verb| VERBS.contains(&verb.as_str()));
     let verb = verb.map_or(String::new(), |verb| format!(" {verb}"));
     exit::complain_of_usage(&format!("{message}; see coordinator{verb} --help"))
 }
@@ -55,6 +60,12 @@ pub fn main_with(lookup: Arc<dyn Lookup>) -> ExitCode {
     match arguments.command {
         Command::Run(arguments) => run::main(&arguments, lookup).into(),
         Command::Doctor(arguments) => doctor::main(&arguments).into(),
+        Command::Workers(arguments) => operator::workers(&arguments).into(),
+        Command::Drain { worker, reach } => operator::command(&reach, &worker, Asked::Drain).into(),
+        Command::Pause { worker, reach } => operator::command(&reach, &worker, Asked::Pause).into(),
+        Command::Resume { worker, reach } => operator::command(&reach, &worker, Asked::Resume).into(),
+        Command::Replay(arguments) => operator::replay(&arguments).into(),
+        Command::Purge(arguments) => operator::purge(&arguments).into(),
         Command::KeepRedis { server, configuration } => {
             match crate::private_redis::keep(&server, &configuration) {
                 Ok(()) => Exit::Ok.into(),

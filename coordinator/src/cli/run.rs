@@ -210,7 +210,7 @@ fn interrupted(snapshot: Snapshot, out: &Path) -> Exit {
 }
 
 /// The file that is running, even when another was put in its place meanwhile.
-fn own_program() -> Result<PathBuf, String> {
+pub(super) fn own_program() -> Result<PathBuf, String> {
     let proc = PathBuf::from("/proc/self/exe");
     if proc.exists() {
         return Ok(proc);

@@ -65,6 +65,9 @@ pub enum FolderError {
         /// Why it failed.
         error: io::Error,
     },
+    /// There is no run in it.
+    #[error("there is no run in {0}; name the folder that was given to --out")]
+    NoRun(PathBuf),
     /// Another run writes into it.
     #[error(
         "the output folder {0} is in use by another run; wait for it to end or give --out another folder"
@@ -156,6 +159,13 @@ impl RunFolder {
             state
         };
         Ok(Self { path: path.to_owned(), state, resumed, made, _lock: lock })
+    }
+
+    /// Opens the folder of a run that was begun before, whatever its configuration.
+    pub fn reopen(path: &Path) -> Result<Self, FolderError> {
+        let state = State::read(&path.join(".sheaf").join("state.json"))?;
+        let state = state.ok_or_else(|| FolderError::NoRun(path.to_owned()))?;
+        Self::open(path, state.configuration, false)
     }
 
     /// The folder.

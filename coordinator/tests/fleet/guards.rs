@@ -100,7 +100,11 @@ async fn health_says_when_the_coordinator_ends() {
 async fn other_hosts_are_not_listened_to_unasked() {
     let (fleet, _events) = FleetService::new(settings(), CancellationToken::new());
     let everywhere = "0.0.0.0:0".parse().unwrap();
-    let said = fleet.listen(everywhere, &GuardSettings::default()).await.unwrap_err().to_string();
+    let said = fleet
+        .listen(everywhere, &GuardSettings::default(), axum::Router::new())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(said.contains("0.0.0.0:0") && said.contains("token") && said.contains("--insecure"), "{said}");
 }
 
@@ -153,7 +157,10 @@ async fn a_key_of_another_certificate_is_refused_with_the_files_names() {
     let (one, other) = (authority.sign("one"), authority.sign("other"));
     let mixed = Pair { certificate: one.certificate, key: other.key };
     let (fleet, _events) = FleetService::new(settings(), CancellationToken::new());
-    let refused = fleet.listen("127.0.0.1:0".parse().unwrap(), &tls(&mixed, None)).await.unwrap_err();
+    let refused = fleet
+        .listen("127.0.0.1:0".parse().unwrap(), &tls(&mixed, None), axum::Router::new())
+        .await
+        .unwrap_err();
     let said = refused.to_string();
     assert!(said.contains("one.pem") && said.contains("other.key"), "{said}");
 }

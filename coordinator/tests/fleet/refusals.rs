@@ -73,7 +73,7 @@ async fn a_newer_coordinator_is_refused_with_both_versions_and_what_to_do() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let ending = CancellationToken::new();
-    tokio::spawn(serve(Newer, listener, ServeSettings::default(), ending));
+    tokio::spawn(serve(Newer, listener, ServeSettings::default(), axum::Router::new(), ending));
     let said = join(reach(address), registration("w1")).await.unwrap_err().to_string();
     for part in ["speaks protocol 2", "up to 1", "update the worker"] {
         assert!(said.contains(part), "{said}");
@@ -142,7 +142,8 @@ async fn lost(fleet: &FleetService) -> Vec<WorkerId> {
 async fn an_address_that_is_taken_is_said_with_what_to_do() {
     let scene = Scene::new().await;
     let (fleet, _events) = FleetService::new(settings(), CancellationToken::new());
-    let refused = fleet.listen(scene.address(), &GuardSettings::default()).await.unwrap_err();
+    let refused =
+        fleet.listen(scene.address(), &GuardSettings::default(), axum::Router::new()).await.unwrap_err();
     let said = refused.to_string();
     assert!(matches!(refused, ListenError::Bind { .. }), "{said}");
     assert!(said.contains(&scene.address().to_string()) && said.contains("--listen"), "{said}");

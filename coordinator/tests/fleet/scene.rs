@@ -38,7 +38,8 @@ impl Scene {
     pub(crate) async fn guarded(guard: &GuardSettings) -> Self {
         let ending = CancellationToken::new();
         let (fleet, events) = FleetService::new(settings(), ending.clone());
-        let listening = fleet.listen("127.0.0.1:0".parse().unwrap(), guard).await.unwrap();
+        let listening =
+            fleet.listen("127.0.0.1:0".parse().unwrap(), guard, axum::Router::new()).await.unwrap();
         Self { fleet, events, ending, listening }
     }
 

@@ -1,5 +1,7 @@
 //! Flags and their meaning.
 
+#![allow(clippy::doc_markdown, reason = "help is plain text")]
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -7,6 +7,9 @@ use super::{Link, RedisError};
 /// The first version with everything that the scripts use (flags of scripts, `XAUTOCLAIM` with deleted ids).
 const OLDEST: (u32, u32) = (7, 0);
 
+/// Between looks at a server that reads its file.
+const LOADING: Duration = Duration::from_millis(50);
+
 /// What a server said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
@@ -58,7 +61,15 @@ impl Inspection {
 
 /// Asks a server what it is and how it is set up. `skew` is how far its clock may be from this machine's.
 pub async fn inspect(link: &Link, skew: Duration) -> Result<Inspection, RedisError> {
-    let info: String = link.query("asking for its version", ::redis::cmd("INFO").arg("everything")).await?;
+    let info = loop {
+        let info: String =
+            link.query("asking for its version", ::redis::cmd("INFO").arg("everything")).await?;
+        // While it reads its append-only file it says that it has none.
+        if !info.lines().any(|line| line.trim() == "loading:1") {
+            break info;
+        }
+        tokio::time::sleep(LOADING).await;
+    };
     // The servers of cloud vendors may not allow CONFIG: then INFO has to do.
     let fsync = config(link, "appendfsync").await;
     let clock: (u64, u64) = link.query("asking for its time", &::redis::cmd("TIME")).await?;

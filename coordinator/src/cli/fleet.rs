@@ -50,6 +50,7 @@ pub(super) struct Fleet {
     /// Goes into the run's plan.
     pub(super) dispatch: Option<Dispatch>,
     private: Option<PrivateRedis>,
+    service: FleetService,
     ending: CancellationToken,
 }
 
@@ -150,12 +151,13 @@ impl Fleet {
         };
         let scheme = if port.tls { "https" } else { "http" };
         note(&format!("workers join with: worker start --coordinator {scheme}://{}", shown(port.address)));
-        let dispatch = Dispatch { queue, fleet: port.service, assignment };
-        Ok(Self { dispatch: Some(dispatch), private, ending: port.ending })
+        let dispatch = Dispatch { queue, fleet: port.service.clone(), assignment };
+        Ok(Self { dispatch: Some(dispatch), private, service: port.service, ending: port.ending })
     }
 
     /// Ends the fleet's service, and the private Redis; `done` removes what the latter kept.
     pub(super) async fn end(self, folder: &RunFolder, done: bool) {
+        self.service.settled().await;
         self.ending.cancel();
         let Some(private) = self.private else { return };
         let stopped = tokio::task::spawn_blocking(move || private.stop()).await;

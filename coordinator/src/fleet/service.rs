@@ -36,6 +36,10 @@ use super::{
 const TICK: Duration = Duration::from_millis(500);
 /// Orders on their way to one worker; one that takes none of so many is not there.
 const ORDERS: usize = 64;
+/// How long orders may take to leave when the fleet ends.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How often it is looked whether they have.
+const LOOK: Duration = Duration::from_millis(20);
 /// Events that wait for the program.
 const EVENTS: usize = 256;
 
@@ -163,6 +167,20 @@ impl FleetService {
     /// Takes a run from every worker.
     pub fn withdraw(&self, run: &RunId) {
         self.inner.happen(Event::Withdrawn(run.clone()));
+    }
+
+    /// Waits until orders have left for their workers, for a second at most.
+    pub async fn settled(&self) {
+        let begun = tokio::time::Instant::now();
+        let waiting = || {
+            let state = self.inner.state();
+            state.sessions.values().any(|session| session.orders.capacity() < ORDERS)
+        };
+        while waiting() && begun.elapsed() < SETTLE {
+            tokio::time::sleep(LOOK).await;
+        }
+        // What a channel no longer holds is on its way to the network.
+        tokio::time::sleep(LOOK).await;
     }
 
     /// Says how much work waits; [`Counts::wanted_workers`] follows from it.

@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Between attempts to begin.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
+/// After the first failure, which may be the end of the run.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
 /// One run, from assignment to withdrawal.
 pub(super) struct Duty {
     pub(super) settings: Arc<HostSettings>,
@@ -48,6 +51,7 @@ impl Duty {
                 None => break,
                 Some(Ok((worker, stopped))) => {
                     (failures, said) = (0, None);
+                    self.status.set_trouble(&run, None);
                     let trouble = self.serve(worker).await;
                     stopped.cancel();
                     trouble
@@ -55,12 +59,17 @@ impl Duty {
                 Some(Err(trouble)) => Some(trouble),
             };
             let Some(trouble) = trouble else { continue };
+            // A run that has ended is withdrawn: the order may be a moment behind.
+            failures += 1;
+            if failures == 1 {
+                self.shutdown.draining().run_until_cancelled(tokio::time::sleep(FIRST_WAIT)).await;
+                continue;
+            }
             if said.as_ref() != Some(&trouble) {
                 tracing::warn!(%run, trouble, "the worker cannot work on a run, trying again");
             }
             self.status.set_trouble(&run, Some(trouble.clone()));
             said = Some(trouble);
-            failures += 1;
             let wait = tokio::time::sleep(BACKOFF.delay(failures, fastrand::f64()));
             self.shutdown.draining().run_until_cancelled(wait).await;
         }

@@ -147,7 +147,12 @@ impl Core {
     }
 
     fn gone(&self, error: crate::redis::RedisError) -> QueueError {
-        if error.code == "NOGROUP" { QueueError::NoSuchRun(self.run.clone()) } else { error.into() }
+        // The second comes to whoever waited while the run was removed.
+        if matches!(&error.code[..], "NOGROUP" | "UNBLOCKED") {
+            QueueError::NoSuchRun(self.run.clone())
+        } else {
+            error.into()
+        }
     }
 
     /// An entry as a leased job. One that cannot be read is dealt with here.

@@ -2,7 +2,13 @@
 //!
 //! The first line of such a document is `sheaf-hostile: ` and one of the words of [`parse`].
 
-use std::hint::black_box;
+use std::{
+    hint::black_box,
+    os::unix::process::parent_id,
+    process::{self, Command},
+    thread,
+    time::Duration,
+};
 
 use sheaf_common::document::{ContentType, Document};
 use sheaf_common::fault::{Fault, FaultKind};
@@ -13,11 +19,12 @@ pub(crate) fn is_hostile(body: &[u8]) -> bool {
     body.starts_with(MAGIC)
 }
 
-/// Does what the document asks for: `loop`, `allocate`, `overflow`, `abort`, `panic`, `exit` or `chatter`.
+/// Does what the document asks for: `loop`, `allocate`, `overflow`, `abort`, `panic`, `exit`, `chatter`, `kill` (the process
+/// that has it parsed) or `sleep` (so many milliseconds, then it is a document like any other).
 #[expect(clippy::panic, reason = "what this parser is for")]
 pub(crate) fn parse(body: &[u8]) -> Result<Document, Fault> {
-    let word = body.strip_prefix(MAGIC).unwrap_or_default().split(u8::is_ascii_whitespace).next();
-    match word.unwrap_or_default() {
+    let mut words = body.strip_prefix(MAGIC).unwrap_or_default().split(u8::is_ascii_whitespace);
+    match words.next().unwrap_or_default() {
         b"loop" => loop {
             std::hint::spin_loop();
         },
@@ -30,20 +37,40 @@ pub(crate) fn parse(body: &[u8]) -> Result<Document, Fault> {
             }
         }
         b"overflow" => Ok(Document { text: dive(1).to_string(), ..Document::default() }),
-        b"abort" => std::process::abort(),
+        b"abort" => process::abort(),
         b"panic" => panic!("the hostile document asked for it"),
-        b"exit" => std::process::exit(42),
+        b"exit" => process::exit(42),
         b"chatter" => {
             chatter();
-            Ok(Document {
-                content_type: ContentType::Hostile,
-                text: "this document wrote on standard output".to_owned(),
-                extraction_confidence: 1.0,
-                ..Document::default()
-            })
+            Ok(document("this document wrote on standard output"))
+        }
+        b"kill" => {
+            kill_parent();
+            Ok(document("this document killed the process that had it parsed"))
+        }
+        b"sleep" => {
+            let asked = words.next().and_then(|word| str::from_utf8(word).ok()?.parse().ok());
+            thread::sleep(Duration::from_millis(asked.unwrap_or_default()));
+            Ok(document(&String::from_utf8_lossy(body)))
         }
         _ => Err(Fault::new(FaultKind::Malformed, "the hostile document asks for nothing that is known", "")),
     }
+}
+
+fn document(text: &str) -> Document {
+    Document {
+        content_type: ContentType::Hostile,
+        text: text.to_owned(),
+        extraction_confidence: 1.0,
+        ..Document::default()
+    }
+}
+
+/// Ends the process that started this one, as the system does when memory runs out.
+fn kill_parent() {
+    let killed = Command::new("sh").args(["-c", &format!("kill -9 {}", parent_id())]).status();
+    // Without a shell the document is harmless, and the test that wants its harm fails.
+    let _harmless = killed.is_err();
 }
 
 /// Writes 1 MiB that means nothing where only answers are expected.

@@ -3,6 +3,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`program`] | the coordinator as a real process in a folder of its own |
+//! | [`fleet`] | a coordinator and workers in a folder of their own |
 //! | [`documents`] | generated sets of documents |
 //! | [`provider`] | a provider of models that does as a script says |
 //! | [`site`] | a web site that behaves |
@@ -19,6 +20,7 @@
 )]
 
 pub mod documents;
+pub mod fleet;
 pub mod names;
 pub mod program;
 pub mod provider;

@@ -63,7 +63,12 @@ impl Room {
 
     /// The program with these arguments, in this folder, without terminal or inherited settings.
     pub fn command<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Command {
-        let mut command = Command::new(&self.program);
+        self.command_of(&self.program, arguments)
+    }
+
+    /// Another program, likewise.
+    pub fn command_of<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &Path, arguments: I) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(self.path())
@@ -85,18 +90,20 @@ impl Room {
         Running::of(self.command(arguments).spawn().expect("the program starts"))
     }
 
-    /// Processes that have this folder as theirs: the program, its children and whatever they left behind.
+    /// Processes that have this folder, or one in it, as theirs: the program, its children and whatever they left behind.
     pub fn processes(&self) -> Vec<String> {
         let own = self.path().canonicalize().expect("the folder's path");
         let all = fs::read_dir("/proc").expect("/proc").flatten();
         // A process that is gone but not yet waited for has no folder any more.
-        all.filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|folder| folder == own))
-            .map(|entry| {
-                let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-                let command = String::from_utf8_lossy(&command).replace('\0', " ");
-                format!("{} {command}", entry.file_name().to_string_lossy())
-            })
-            .collect()
+        all.filter(|entry| {
+            fs::read_link(entry.path().join("cwd")).is_ok_and(|folder| folder.starts_with(&own))
+        })
+        .map(|entry| {
+            let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command).replace('\0', " ");
+            format!("{} {command}", entry.file_name().to_string_lossy())
+        })
+        .collect()
     }
 
     /// Waits until nothing runs in this folder any more.
@@ -138,6 +145,12 @@ pub fn wait_until(mut done: impl FnMut() -> bool) -> bool {
         thread::sleep(LOOK);
     }
     true
+}
+
+/// Sends a signal to a process that the test started.
+pub fn send(process: u32, signal: Signal) {
+    let process = Pid::from_raw(i32::try_from(process).expect("a process id")).expect("a process id");
+    kill_process(process, signal).expect("the signal is sent");
 }
 
 /// A program that runs.
@@ -207,8 +220,13 @@ impl Running {
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id")).expect("a process id");
-        kill_process(pid, signal).expect("the signal is sent");
+        send(self.child.id(), signal);
+    }
+
+    /// Ends it with SIGKILL.
+    pub fn kill(self) {
+        self.signal(Signal::KILL);
+        self.end();
     }
 
     /// Waits until `done` or its end; `true` when it came to `done`.

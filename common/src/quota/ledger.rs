@@ -58,7 +58,7 @@ pub enum Held {
     Yes,
     /// There is no room while others hold; some of that may come back.
     NotNow,
-    /// There is no room, and nobody holds anything that could come back.
+    /// There is no room, whatever comes back.
     No,
 }
 

@@ -95,6 +95,8 @@ async fn what_redis_has_lost_is_put_back() {
     assert_eq!((held, totals.held_tokens), (Held::NotNow, 40));
     let spent = ledger.settle(&WorkerId::new("a"), 1, &[entry("a:3", 7)]).await.unwrap().spent;
     assert_eq!(spent, tokens(7), "a hold that was lost has spent what it has spent");
+    let late = ledger.hold(&entry("a:3", 1), None, Some(100), MINUTE).await.unwrap().0;
+    assert_eq!(late, Held::No, "it was ended before it came");
 }
 
 /// What one of four workers does.

@@ -1,12 +1,20 @@
 //! Hard ceilings in money and tokens: reserved before a request is sent, settled when its answer is in.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | `own` | the budget of one process |
+//! | `shared` | the budget of a run over all the workers of a fleet |
+
+mod own;
+mod shared;
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-use tokio::sync::Notify;
-
+pub use self::shared::SharedBudget;
+use self::{own::OwnBudget, shared::SharedHold};
 use crate::answer::TokenUsage;
 
 /// Money, in billionths of a US dollar: whole numbers, so that sums are exact.
@@ -61,33 +69,20 @@ pub struct Ceilings {
     pub tokens: Option<u64>,
 }
 
-/// What was spent and what may yet be.
-#[derive(Debug, Clone, Copy, Default)]
-struct Ledger {
-    spent: Cost,
-    reserved_money: u64,
-    reserved_tokens: u64,
-    holds: usize,
-}
+impl Ceilings {
+    /// Whether there is none.
+    fn are_none(&self) -> bool {
+        self.usd.is_none() && self.tokens.is_none()
+    }
 
-/// The budget of a run. Cheap to clone; all clones are one budget.
-#[derive(Debug, Clone)]
-pub(crate) struct Budget {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    money: Option<u64>,
-    tokens: Option<u64>,
-    ledger: Mutex<Ledger>,
-    /// Fair: whoever holds this is next.
-    turn: tokio::sync::Mutex<()>,
-    changed: Notify,
+    /// The one in money, in billionths of a US dollar.
+    fn money(&self) -> Option<u64> {
+        self.usd.map(|usd| (usd * 1e9) as u64)
+    }
 }
 
 /// Why the budget has no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoRoom {
     /// In money.
     #[error("the request may cost up to {:.6} USD and {:.6} of {:.6} USD are spent", needed.usd(), spent.usd(), ceiling.usd())]
@@ -109,83 +104,53 @@ pub(crate) enum NoRoom {
         /// The ceiling.
         ceiling: u64,
     },
+    /// The fleet's ledger cannot be asked, and without it nothing is sent.
+    #[error("its ledger cannot be used: {0}")]
+    Unknown(String),
+}
+
+/// The budget of a run. Cheap to clone; all clones are one budget.
+#[derive(Debug, Clone)]
+pub(crate) enum Budget {
+    /// Of this process alone.
+    Own(OwnBudget),
+    /// Of a fleet.
+    Shared(SharedBudget),
 }
 
 impl Budget {
     /// A budget of which `spent` was spent by earlier sessions of the same run.
     pub(crate) fn new(ceilings: Ceilings, spent: Cost) -> Self {
-        let shared = Shared {
-            money: ceilings.usd.map(|usd| (usd * 1e9) as u64),
-            tokens: ceilings.tokens,
-            ledger: Mutex::new(Ledger { spent, ..Ledger::default() }),
-            turn: tokio::sync::Mutex::new(()),
-            changed: Notify::new(),
-        };
-        Self { shared: Arc::new(shared) }
+        Self::Own(OwnBudget::new(ceilings, spent))
     }
 
     /// Whether there is a ceiling in money, so that every backend needs a price.
     pub(crate) fn counts_money(&self) -> bool {
-        self.shared.money.is_some()
+        match self {
+            Self::Own(own) => own.counts_money(),
+            Self::Shared(shared) => shared.counts_money(),
+        }
     }
 
-    /// What was spent so far.
+    /// What was spent so far, as far as it is known here.
     pub(crate) fn spent(&self) -> Cost {
-        self.shared.ledger().spent
+        match self {
+            Self::Own(own) => own.spent(),
+            Self::Shared(shared) => shared.spent(),
+        }
     }
 
     /// Sets `most` aside, or says why there is no room. While others hold reservations that may come back, it waits
     /// for them, first come first served.
     pub(crate) async fn reserve(&self, most: Cost) -> Result<Hold, NoRoom> {
-        let shared = &self.shared;
-        if shared.money.is_none() && shared.tokens.is_none() {
-            return Ok(self.hold(&mut shared.ledger(), most));
-        }
-        let _turn = shared.turn.lock().await;
-        loop {
-            let changed = shared.changed.notified();
-            {
-                let mut ledger = shared.ledger();
-                match shared.room(&ledger, most) {
-                    Ok(()) => return Ok(self.hold(&mut ledger, most)),
-                    Err(no_room) if ledger.holds == 0 => return Err(no_room),
-                    Err(_) => {}
-                }
+        let place = match self {
+            Self::Own(own) => {
+                own.reserve(most).await?;
+                Place::Own(own.clone())
             }
-            changed.await;
-        }
-    }
-
-    fn hold(&self, ledger: &mut Ledger, most: Cost) -> Hold {
-        ledger.reserved_money = ledger.reserved_money.saturating_add(most.money.0);
-        ledger.reserved_tokens = ledger.reserved_tokens.saturating_add(most.all_tokens());
-        ledger.holds += 1;
-        Hold { budget: self.clone(), most, sent: Arc::default() }
-    }
-}
-
-impl Shared {
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn room(&self, ledger: &Ledger, most: Cost) -> Result<(), NoRoom> {
-        let (money, tokens) = (ledger.spent.money.0, ledger.spent.all_tokens());
-        if let Some(ceiling) = self.money
-            && money.saturating_add(ledger.reserved_money).saturating_add(most.money.0) > ceiling
-        {
-            return Err(NoRoom::Money {
-                needed: most.money,
-                spent: ledger.spent.money,
-                ceiling: NanoDollars(ceiling),
-            });
-        }
-        if let Some(ceiling) = self.tokens
-            && tokens.saturating_add(ledger.reserved_tokens).saturating_add(most.all_tokens()) > ceiling
-        {
-            return Err(NoRoom::Tokens { needed: most.all_tokens(), spent: tokens, ceiling });
-        }
-        Ok(())
+            Self::Shared(shared) => Place::Shared(shared.reserve(most).await?),
+        };
+        Ok(Hold { place, most, sent: Arc::default() })
     }
 }
 
@@ -193,9 +158,18 @@ impl Shared {
 /// nobody can say that it was not.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    budget: Budget,
+    place: Place,
     most: Cost,
     sent: Arc<AtomicBool>,
+}
+
+/// Where a hold is held.
+#[derive(Debug)]
+enum Place {
+    Own(OwnBudget),
+    Shared(SharedHold),
+    /// It has ended.
+    Nowhere,
 }
 
 impl Hold {
@@ -206,28 +180,22 @@ impl Hold {
 
     /// The answer is in and cost this much.
     pub(crate) fn settle(mut self, actual: Cost) {
-        self.most_spent(actual);
+        self.end(actual);
     }
 
-    fn most_spent(&mut self, spent: Cost) {
-        let most = std::mem::take(&mut self.most);
-        let mut ledger = self.budget.shared.ledger();
-        ledger.reserved_money = ledger.reserved_money.saturating_sub(most.money.0);
-        ledger.reserved_tokens = ledger.reserved_tokens.saturating_sub(most.all_tokens());
-        ledger.spent = ledger.spent.and(spent);
-        // A settled hold is dropped right after this and must not be counted again.
-        self.sent.store(false, Ordering::Relaxed);
+    fn end(&mut self, spent: Cost) {
+        match std::mem::replace(&mut self.place, Place::Nowhere) {
+            Place::Own(own) => own.end(self.most, spent),
+            Place::Shared(hold) => hold.end(spent),
+            Place::Nowhere => {}
+        }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
         let spent = if self.sent.load(Ordering::Relaxed) { self.most } else { Cost::default() };
-        self.most_spent(spent);
-        let mut ledger = self.budget.shared.ledger();
-        ledger.holds = ledger.holds.saturating_sub(1);
-        drop(ledger);
-        self.budget.shared.changed.notify_waiters();
+        self.end(spent);
     }
 }
 
@@ -286,8 +254,8 @@ mod tests {
                     }
                     assert!(budget.spent().tokens.input <= ceiling);
                 }
-                assert_eq!(budget.shared.ledger().reserved_tokens, 0);
-                assert_eq!(budget.shared.ledger().holds, 0);
+                let Budget::Own(own) = &budget else { unreachable!("it was made so") };
+                assert!(own.is_settled());
             });
         }
     }

@@ -9,7 +9,7 @@ use tower::util::{BoxCloneSyncService, ServiceExt};
 use crate::{
     ModelBackend,
     answer::ModelAnswer,
-    budget::{Budget, Ceilings, Cost},
+    budget::{Budget, Ceilings, Cost, SharedBudget},
     concurrency::Parallelism,
     error::ModelError,
     limiter::{Limiter, MemoryLimiter, SharedLimits, ToldLimits},
@@ -112,6 +112,7 @@ pub struct ClientBuilder {
     backends: Vec<(BackendSpec, BoxCloneSyncService<ModelRequest, ModelAnswer, ModelError>)>,
     limiters: HashMap<String, Arc<dyn Limiter>>,
     shared: Option<SharedLimits>,
+    budget: Option<SharedBudget>,
 }
 
 impl ClientBuilder {
@@ -138,10 +139,21 @@ impl ClientBuilder {
         self
     }
 
+    /// Spends from the budget of a run that a fleet shares, in place of the ceilings in the settings.
+    #[must_use]
+    pub fn with_budget(mut self, budget: SharedBudget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
     /// The client.
     pub fn build(self) -> Result<Client, ClientError> {
-        let Self { settings, mut backends, mut limiters, shared } = self;
-        let budget = Budget::new(settings.ceilings, settings.spent);
+        let Self { settings, mut backends, mut limiters, shared, budget } = self;
+        let budget = match budget {
+            Some(shared) if shared.is_unlimited() => Budget::new(Ceilings::default(), shared.spent()),
+            Some(shared) => Budget::Shared(shared),
+            None => Budget::new(settings.ceilings, settings.spent),
+        };
         if backends.len() > MOST_MEMBERS {
             return Err(ClientError::TooMany(backends.len()));
         }
@@ -217,7 +229,7 @@ impl fmt::Debug for Client {
 impl Client {
     /// Begins a client.
     pub fn builder(settings: ClientSettings) -> ClientBuilder {
-        ClientBuilder { settings, backends: Vec::new(), limiters: HashMap::new(), shared: None }
+        ClientBuilder { settings, backends: Vec::new(), limiters: HashMap::new(), shared: None, budget: None }
     }
 
     /// Asks, and waits for slots, limits and retries. Dropping the future gives the request up.
@@ -251,7 +263,7 @@ impl Client {
         self.parts.pool.longest_input(output)
     }
 
-    /// What has been spent, earlier sessions included.
+    /// What has been spent, earlier sessions included; of a budget that a fleet shares, by all of it.
     pub fn spent(&self) -> Cost {
         self.parts.budget.spent()
     }

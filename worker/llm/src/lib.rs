@@ -47,7 +47,7 @@ use tower::Service;
 
 pub use answer::{ModelAnswer, RateHeaders, RateWindow, StopReason, TokenUsage};
 pub use backend::{Embeddings, HttpBackend};
-pub use budget::{Ceilings, Cost, NanoDollars};
+pub use budget::{Ceilings, Cost, NanoDollars, SharedBudget};
 pub use client::{Answered, BackendSpec, Client, ClientBuilder, ClientError, ClientSettings};
 pub use concurrency::Parallelism;
 pub use error::{ModelError, ModelErrorKind};

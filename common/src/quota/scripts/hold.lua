@@ -15,8 +15,8 @@
 -- ARGV 8  ceiling in tokens, -1 for none
 -- ARGV 9-11  what was spent before the ledger was begun: money, input tokens, output tokens
 --
--- Returns {1 held, 0 there is no room, 2 there is none while others hold, money spent, input tokens spent, output tokens
--- spent, money held, tokens held}. A hold that is there already is held.
+-- Returns {1 held, 0 there is no room, 2 there may be when others end theirs, money spent, input tokens spent, output tokens
+-- spent, money held, tokens held}. A hold that is there already is held; one that was ended before it came gets no room.
 if redis.call('EXISTS', KEYS[1]) == 0 then
     redis.call('HSET', KEYS[1], 'money', ARGV[9], 'input', ARGV[10], 'output', ARGV[11], 'held_money', 0, 'held_tokens', 0)
 end
@@ -52,10 +52,14 @@ end
 local sums = totals(0)
 local money, tokens = tonumber(ARGV[4]), ARGV[5] + ARGV[6]
 local most_money, most_tokens = tonumber(ARGV[7]), tonumber(ARGV[8])
-local short = (most_money >= 0 and sums[2] + sums[5] + money > most_money)
-    or (most_tokens >= 0 and sums[3] + sums[4] + sums[6] + tokens > most_tokens)
-if short then
-    return totals(redis.call('ZCARD', KEYS[2]) > 0 and 2 or 0)
+local function fits(held_money, held_tokens)
+    return (most_money < 0 or sums[2] + held_money + money <= most_money)
+        and (most_tokens < 0 or sums[3] + sums[4] + held_tokens + tokens <= most_tokens)
+end
+if not fits(0, 0) or redis.call('HEXISTS', KEYS[4], id) == 1 then
+    return sums
+elseif not fits(sums[5], sums[6]) then
+    return totals(2)
 end
 redis.call('HSET', KEYS[3], id, ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6])
 redis.call('ZADD', KEYS[2], now + ARGV[2], id)

@@ -27,6 +27,9 @@ if (tonumber(redis.call('HGET', KEYS[1], field)) or 0) < tonumber(ARGV[3]) then
             redis.call('HINCRBY', KEYS[1], 'money', 0 - money)
             redis.call('HINCRBY', KEYS[1], 'input', 0 - input)
             redis.call('HINCRBY', KEYS[1], 'output', 0 - output)
+        else
+            -- It never came, or Redis has lost it; should it still come, it comes too late.
+            redis.call('HSET', KEYS[4], id, '0 0 0')
         end
         redis.call('HINCRBY', KEYS[1], 'money', ARGV[at + 1])
         redis.call('HINCRBY', KEYS[1], 'input', ARGV[at + 2])

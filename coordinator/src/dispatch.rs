@@ -23,6 +23,8 @@ use crate::{
 
 /// How often the fleet's run is looked after.
 const TICK: Duration = Duration::from_millis(500);
+/// How long the last look may take: a Redis that is away then is not waited for.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 /// A lost worker's jobs are taken back when their leases were not extended for so long: three heartbeats.
 const SILENT: Duration = Duration::from_secs(3);
 /// After its start a coordinator knows no worker yet: those that live register again within this time.
@@ -72,13 +74,17 @@ impl Tender {
             }
         }
         self.dispatch.fleet.withdraw(&self.dispatch.assignment.run);
+        // What was given up at the very last decides whether the private Redis is kept.
+        if let Ok(Ok(tallies)) = tokio::time::timeout(LAST_LOOK, self.dispatch.queue.tallies()).await {
+            self.show(tallies);
+        }
     }
 
     async fn look(&self, begun: Instant, connections: &mut u64) -> Result<(), QueueError> {
         let Dispatch { queue, fleet, .. } = &self.dispatch;
         // Read before: what connects anew during the look is looked into next time.
         let now_connected = queue.connections();
-        if *connections != now_connected {
+        if *connections != now_connected || !queue.is_there().await? {
             self.audit().await?;
             *connections = now_connected;
         }
@@ -110,7 +116,7 @@ impl Tender {
         Ok(lost)
     }
 
-    /// Redis was away: a server that was killed may have come back without its last moments, or without anything. What was
+    /// Redis was away, or was emptied: it may have come back without its last moments, or without anything. What was
     /// pushed and is no longer there is done again.
     async fn audit(&self) -> Result<(), QueueError> {
         let pushed = self.in_flight.pushed_ones();

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use sheaf_common::{id::AttemptToken, queue::JobQueue};
+use sheaf_common::{
+    id::AttemptToken,
+    queue::{JobQueue, QueueError},
+};
 use tokio_util::sync::CancellationToken;
 
 /// The leases that a worker holds, and the thread that extends them.
@@ -28,8 +31,17 @@ impl Heartbeat {
         let beating = heartbeat.clone();
         thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
             runtime.block_on(async {
+                let mut said = false;
                 while stopped.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
-                    beating.beat(&*queue).await;
+                    match beating.beat(&*queue).await {
+                        Ok(()) => said = false,
+                        // The leases run on for two more periods; the next beat tries again.
+                        Err(error) if said => tracing::debug!(%error, "leases could still not be extended"),
+                        Err(error) => {
+                            tracing::warn!(%error, "leases could not be extended, trying again");
+                            said = true;
+                        }
+                    }
                 }
             });
         })?;
@@ -48,23 +60,17 @@ impl Heartbeat {
         HeldLease { heartbeat: self.clone(), lease, lost }
     }
 
-    async fn beat<Q: JobQueue>(&self, queue: &Q) {
+    async fn beat<Q: JobQueue>(&self, queue: &Q) -> Result<(), QueueError> {
         let leases: Vec<_> = self.held().keys().copied().collect();
         if leases.is_empty() {
-            return;
+            return Ok(());
         }
-        match queue.extend(&leases).await {
-            Ok(lost) => {
-                let held = self.held();
-                for token in lost.iter().filter_map(|lease| held.get(lease)) {
-                    token.cancel();
-                }
-            }
-            // The leases run on for two more periods; the next beat tries again.
-            Err(error) => {
-                tracing::warn!(%error, leases = leases.len(), "leases could not be extended, trying again");
-            }
+        let lost = queue.extend(&leases).await?;
+        let held = self.held();
+        for token in lost.iter().filter_map(|lease| held.get(lease)) {
+            token.cancel();
         }
+        Ok(())
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<AttemptToken, CancellationToken>> {

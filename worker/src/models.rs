@@ -5,8 +5,8 @@ use std::{env, fs, io, path::Path};
 use futures::future::join_all;
 use sheaf_common::{fault::said, record::Usage};
 use sheaf_llm::{
-    BackendSpec, Client, ClientSettings, Cost, HttpBackend, Parallelism, Price, PriceTable,
-    StatisticsSnapshot, ToldLimits,
+    BackendSpec, Client, ClientSettings, Cost, HttpBackend, Parallelism, Price, PriceTable, SharedBudget,
+    SharedLimits, StatisticsSnapshot, ToldLimits,
     config::{ModelOptions, PoolConfig, Sources},
     detect::{Detection, detect},
 };
@@ -84,7 +84,17 @@ pub async fn look(config: &PoolConfig) -> Vec<Detection> {
     join_all(config.backends.iter().map(detect)).await
 }
 
-/// A client for the backends that answer requests, and how many documents it is worth asking about at once.
+/// What a fleet's workers share of models.
+#[derive(Debug, Clone)]
+pub struct Sharing {
+    /// Limits of keys.
+    pub limits: SharedLimits,
+    /// The run's budget.
+    pub budget: SharedBudget,
+}
+
+/// A client for the backends that answer requests, and how many documents it is worth asking about at once. With `sharing`
+/// limits and budget are the whole fleet's, and the ceilings of `settings` do not count.
 ///
 /// # Errors
 ///
@@ -94,6 +104,7 @@ pub fn client(
     found: &[Detection],
     prices: &Prices,
     settings: &ClientSettings,
+    sharing: Option<&Sharing>,
 ) -> Result<(Client, usize), String> {
     if let Some(problem) = found.iter().find_map(Detection::stopper) {
         return Err(problem.to_string());
@@ -113,6 +124,9 @@ pub fn client(
     let longest = config.chat().map(|backend| backend.request_timeout).max();
     let time_limit = longest.unwrap_or(settings.time_limit);
     let mut builder = Client::builder(ClientSettings { most, time_limit, ..settings.clone() });
+    if let Some(sharing) = sharing {
+        builder = builder.shared(sharing.limits.clone()).with_budget(sharing.budget.clone());
+    }
     let mut at_once = 0_usize;
     for (place, backend) in config.chat().enumerate() {
         let detection = found.iter().find(|detection| detection.backend == backend.name);

@@ -63,6 +63,12 @@ pub struct Budget {
     pub usd: Option<f64>,
     /// Tokens, input and output together.
     pub tokens: Option<u64>,
+    /// What earlier parts of the run spent, in billionths of a US dollar.
+    pub spent_nano_usd: u64,
+    /// Tokens that earlier parts sent.
+    pub spent_input_tokens: u64,
+    /// Tokens that earlier parts received.
+    pub spent_output_tokens: u64,
 }
 
 /// Where a run's Redis is. The URL may hold a password, which `Debug` does not show.

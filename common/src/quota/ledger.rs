@@ -124,6 +124,20 @@ impl Ledger {
         Ok(())
     }
 
+    /// What was spent and what is set aside.
+    pub async fn totals(&self) -> Result<Totals, RedisError> {
+        // Batches begin at 1: this one was taken in already.
+        self.settle(&WorkerId::new("coordinator"), 0, &[]).await
+    }
+
+    /// Removes the ledger, after the end of its run.
+    pub async fn remove(&self) -> Result<(), RedisError> {
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(&self.keys.all());
+        let _removed: u64 = self.link.query("removing the ledger", &unlink).await?;
+        Ok(())
+    }
+
     /// Ends holds with what was spent of each. `batch` numbers the calls of a worker, from 1.
     pub async fn settle(
         &self,

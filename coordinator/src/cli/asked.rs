@@ -75,22 +75,27 @@ impl Asked {
         folder: &RunFolder,
     ) -> Result<Reviewer, String> {
         let prices = Prices::read(arguments.prices.as_deref())?;
-        let recorded = ResultsFile::spent(folder).map_err(|error| error.to_string())?;
-        let known = folder.state.spent;
-        let spent = Cost {
-            money: NanoDollars::from_usd(recorded.cost_usd.max(known.cost_usd)),
-            tokens: TokenUsage {
-                input: recorded.input_tokens.max(known.input_tokens),
-                output: recorded.output_tokens.max(known.output_tokens),
-            },
-        };
+        let spent = spent(folder)?;
         let settings = ClientSettings {
             ceilings: Ceilings { usd: arguments.budget_usd, tokens: arguments.budget_tokens },
             spent,
             ..ClientSettings::default()
         };
-        let (client, at_once) = models::client(&self.config, found, &prices, &settings)?;
+        let (client, at_once) = models::client(&self.config, found, &prices, &settings, None)?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
         Ok(Reviewer::new(client, stage, self.policy, at_once))
     }
+}
+
+/// What earlier parts of the run spent: what its records say, or what was counted beside them, whichever is more.
+pub(super) fn spent(folder: &RunFolder) -> Result<Cost, String> {
+    let recorded = ResultsFile::spent(folder).map_err(|error| error.to_string())?;
+    let known = folder.state.spent;
+    Ok(Cost {
+        money: NanoDollars::from_usd(recorded.cost_usd.max(known.cost_usd)),
+        tokens: TokenUsage {
+            input: recorded.input_tokens.max(known.input_tokens),
+            output: recorded.output_tokens.max(known.output_tokens),
+        },
+    })
 }

@@ -13,8 +13,11 @@ use sheaf_common::{
     fault::said,
     fleet::{Assignment, Budget, LlmPolicy, ModelSettings, RedisAccess, Token},
     queue::{RedisLimits, RedisQueue},
+    quota::{Amount, Ledger, Totals},
     redis::{Connector, Link, Patience, RedisUrl, inspect},
 };
+use sheaf_llm::{Cost, NanoDollars, TokenUsage};
+use sheaf_worker::models;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -49,6 +52,8 @@ const SHARDS_A_MASTER: u16 = 2;
 pub(super) struct Fleet {
     /// Goes into the run's plan.
     pub(super) dispatch: Option<Dispatch>,
+    /// What the fleet has spent on models; `None` when it asks none.
+    ledger: Option<Ledger>,
     private: Option<PrivateRedis>,
     service: FleetService,
     ending: CancellationToken,
@@ -130,6 +135,8 @@ impl Fleet {
         let limits = RedisLimits { lease: LEASE, ..RedisLimits::default() };
         let run = folder.state.run.clone();
         let url = connector.url().clone();
+        let patience = Patience::For(FIRST_ANSWER);
+        let ledger = Ledger::new(Link::new(connector.clone(), patience), &run, Amount::default());
         let queue = RedisQueue::open(connector, run.clone(), shards, limits, true, Patience::Endless).await;
         let queue = queue.map_err(|error| error.to_string())?;
         let assignment = Assignment {
@@ -147,17 +154,30 @@ impl Fleet {
                 requests_per_minute: arguments.models.rpm,
                 tokens_per_minute: arguments.models.tpm,
             },
-            budget: Budget { usd: arguments.budget_usd, tokens: arguments.budget_tokens },
+            budget: budget(arguments, folder)?,
         };
         let scheme = if port.tls { "https" } else { "http" };
         note(&format!("workers join with: worker start --coordinator {scheme}://{}", shown(port.address)));
         let dispatch = Dispatch { queue, fleet: port.service.clone(), assignment };
-        Ok(Self { dispatch: Some(dispatch), private, service: port.service, ending: port.ending })
+        let ledger = Some(ledger).filter(|_| dispatch.assignment.llm != LlmPolicy::Never);
+        Ok(Self { dispatch: Some(dispatch), ledger, private, service: port.service, ending: port.ending })
     }
 
-    /// Ends the fleet's service, and the private Redis; `done` removes what the latter kept.
-    pub(super) async fn end(self, folder: &RunFolder, done: bool) {
+    /// Ends the fleet's service, and the private Redis; `done` removes what was kept in Redis. What was spent on models goes
+    /// into the run's state.
+    pub(super) async fn end(self, folder: &mut RunFolder, done: bool) {
         self.service.settled().await;
+        if let Some(ledger) = &self.ledger {
+            match ledger.totals().await {
+                Ok(totals) => folder.state.spent = models::usage(all_of(totals)),
+                Err(error) => {
+                    tracing::warn!(%error, "what was spent could not be read: the records have most of it")
+                }
+            }
+            if done && let Err(error) = ledger.remove().await {
+                tracing::warn!(%error, "the ledger stays until it expires");
+            }
+        }
         self.ending.cancel();
         let Some(private) = self.private else { return };
         let stopped = tokio::task::spawn_blocking(move || private.stop()).await;
@@ -167,6 +187,15 @@ impl Fleet {
         {
             tracing::warn!(%error, "what the private Redis kept could not be removed");
         }
+    }
+}
+
+/// Spent, and what is still set aside: by workers that died, whose requests may have been billed.
+fn all_of(totals: Totals) -> Cost {
+    let spent = totals.spent;
+    Cost {
+        money: NanoDollars(spent.money.saturating_add(totals.held_money)),
+        tokens: TokenUsage { input: spent.input, output: spent.output.saturating_add(totals.held_tokens) },
     }
 }
 
@@ -195,6 +224,18 @@ async fn shards(connector: &Connector) -> Result<u16, String> {
     let masters =
         info.lines().find_map(|line| line.trim().strip_prefix("cluster_size:")?.parse::<u16>().ok());
     Ok(masters.unwrap_or(1).clamp(1, 512) * SHARDS_A_MASTER)
+}
+
+/// The ceilings, and what earlier parts of the run spent.
+fn budget(arguments: &RunArguments, folder: &RunFolder) -> Result<Budget, String> {
+    let spent = super::asked::spent(folder)?;
+    Ok(Budget {
+        usd: arguments.budget_usd,
+        tokens: arguments.budget_tokens,
+        spent_nano_usd: spent.money.0,
+        spent_input_tokens: spent.tokens.input,
+        spent_output_tokens: spent.tokens.output,
+    })
 }
 
 /// Which documents the workers ask about. Their models are theirs: this host may have none.

@@ -122,16 +122,17 @@ async fn start(
     if let Some(port) = port {
         fleet = match Fleet::begin(arguments, port, &mut folder, &program, models.as_ref()).await {
             Ok(fleet) => Some(fleet),
-            Err(message) => return complain(&message),
+            Err(message) => {
+                abandon(folder);
+                return complain(&message);
+            }
         };
     }
     let models = models.filter(|_| fleet.is_none());
     let reviewer = match models.map(|models| models.reviewer(arguments, &found, &folder)).transpose() {
         Ok(reviewer) => reviewer.map(Arc::new),
         Err(message) => {
-            if let Err(error) = folder.discard() {
-                tracing::warn!(%error, "the run that could not begin could not be cleared away");
-            }
+            abandon(folder);
             return complain(&message);
         }
     };
@@ -154,7 +155,7 @@ async fn start(
 
     if let Some(fleet) = fleet {
         let given_up = tally.snapshot().fleet.is_some_and(|fleet| fleet.given_up > 0);
-        fleet.end(&folder, matches!(result, Ok(Ended::Complete { .. })) && !given_up).await;
+        fleet.end(&mut folder, matches!(result, Ok(Ended::Complete { .. })) && !given_up).await;
     }
     folder.state.seconds += begun.elapsed().as_secs_f64();
     if let Some(reviewer) = &reviewer {
@@ -194,6 +195,15 @@ async fn start(
                 Err(defect) => complain(&RunError::from(defect).to_string()),
             }
         }
+    }
+}
+
+/// Clears a run away that could not begin. What an earlier part of it has done stays.
+fn abandon(folder: RunFolder) {
+    if !folder.resumed
+        && let Err(error) = folder.discard()
+    {
+        tracing::warn!(%error, "the run that could not begin could not be cleared away");
     }
 }
 

@@ -130,7 +130,7 @@ pub(crate) fn run(name: &str) -> Assignment {
         parse_memory_bytes: 1 << 30,
         llm: LlmPolicy::Unsure,
         models: ModelSettings { requests_per_minute: Some(600), ..ModelSettings::default() },
-        budget: Budget { usd: Some(1.5), tokens: None },
+        budget: Budget { usd: Some(1.5), ..Budget::default() },
     }
 }
 

@@ -226,6 +226,13 @@ pub struct Budget {
     pub usd: ::core::option::Option<f64>,
     #[prost(uint64, optional, tag = "2")]
     pub tokens: ::core::option::Option<u64>,
+    /// What earlier parts of the run spent, in billionths of a US dollar.
+    #[prost(uint64, tag = "3")]
+    pub spent_nano_usd: u64,
+    #[prost(uint64, tag = "4")]
+    pub spent_input_tokens: u64,
+    #[prost(uint64, tag = "5")]
+    pub spent_output_tokens: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SessionRequest {

@@ -6,10 +6,13 @@ use sheaf_common::{
     backoff::Backoff,
     fleet::{Assignment, LlmPolicy},
     queue::{QueueError, RedisLimits, RedisQueue},
-    redis::{Connector, Patience, RedisUrl},
+    redis::{Connector, Link, Patience, RedisUrl},
     shutdown::Shutdown,
 };
-use sheaf_llm::{Ceilings, ClientSettings, Stage, config::ModelOptions};
+use sheaf_llm::{
+    Ceilings, ClientSettings, Cost, NanoDollars, SharedBudget, SharedLimits, Stage, TokenUsage,
+    config::ModelOptions,
+};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +20,7 @@ use super::{HostSettings, Status};
 use crate::{
     Engine, EngineLimits, Leave, Policy, Reviewer, Worker,
     heartbeat::Heartbeat,
-    models::{self, Prices},
+    models::{self, Prices, Sharing},
 };
 
 /// How long an operation of the queue is tried again. After it, the leases have run out and the work is dropped.
@@ -27,6 +30,9 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from
 
 /// After the first failure, which may be the end of the run.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// How long telling what was spent may hold up the end.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// One run, from assignment to withdrawal.
 pub(super) struct Duty {
@@ -49,11 +55,17 @@ impl Duty {
             let begun = self.shutdown.draining().run_until_cancelled(self.begin()).await;
             let trouble = match begun {
                 None => break,
-                Some(Ok((worker, stopped))) => {
+                Some(Ok(Begun { worker, sharing, stopped })) => {
                     (failures, said) = (0, None);
                     self.status.set_trouble(&run, None);
+                    let sharing_out = tokio::spawn(share_out(sharing.limits, self.share.clone()));
+                    let asked = worker.reviewer.is_some();
                     let trouble = self.serve(worker).await;
                     stopped.cancel();
+                    sharing_out.abort();
+                    if asked && tokio::time::timeout(FLUSH, sharing.budget.flush()).await.is_err() {
+                        tracing::warn!(%run, "what was spent could not be told: it counts in full");
+                    }
                     trouble
                 }
                 Some(Err(trouble)) => Some(trouble),
@@ -77,9 +89,8 @@ impl Duty {
     }
 
     /// Everything that the work needs; an error says what is in the way.
-    async fn begin(&self) -> Result<(Worker<RedisQueue>, CancellationToken), String> {
+    async fn begin(&self) -> Result<Begun, String> {
         let assignment = &self.assignment;
-        let reviewer = self.reviewer().await?.map(Arc::new);
         let url = assignment
             .redis
             .reached_from(&self.settings.coordinator_host)
@@ -87,10 +98,12 @@ impl Duty {
         let url = RedisUrl::parse(&url).map_err(|error| error.to_string())?;
         let connector =
             Connector::find(url, Patience::For(PATIENCE)).await.map_err(|error| error.to_string())?;
+        let sharing = self.sharing(&connector);
+        let reviewer = self.reviewer(&sharing).await?.map(Arc::new);
         let limits = RedisLimits { lease: self.settings.lease, ..RedisLimits::default() };
         let (run, shards) = (assignment.run.clone(), assignment.shards);
-        let queue =
-            RedisQueue::open(connector, run.clone(), shards, limits, false, Patience::For(PATIENCE)).await;
+        let patience = Patience::For(PATIENCE);
+        let queue = RedisQueue::open(connector, run.clone(), shards, limits, false, patience).await;
         let queue = Arc::new(queue.map_err(|error| error.to_string())?);
         let stopped = CancellationToken::new();
         let heartbeat =
@@ -115,7 +128,22 @@ impl Duty {
             paused: self.paused.clone(),
             done: self.status.done.clone(),
         };
-        Ok((worker, stopped))
+        Ok(Begun { worker, sharing, stopped })
+    }
+
+    /// What models may cost, for the whole fleet.
+    fn sharing(&self, connector: &Connector) -> Sharing {
+        let link = Link::new(connector.clone(), Patience::For(PATIENCE));
+        let (worker, budget) = (&self.settings.worker, self.assignment.budget);
+        let ceilings = Ceilings { usd: budget.usd, tokens: budget.tokens };
+        let spent = Cost {
+            money: NanoDollars(budget.spent_nano_usd),
+            tokens: TokenUsage { input: budget.spent_input_tokens, output: budget.spent_output_tokens },
+        };
+        Sharing {
+            limits: SharedLimits::connect(&link, worker.clone()),
+            budget: SharedBudget::open(&link, &self.assignment.run, worker.clone(), ceilings, spent),
+        }
     }
 
     /// Works; returns what ended it other than the shutdown.
@@ -149,7 +177,7 @@ impl Duty {
     }
 
     /// What asks models, configured by this host's own environment; `None` when rules decide every document.
-    async fn reviewer(&self) -> Result<Option<Reviewer>, String> {
+    async fn reviewer(&self, sharing: &Sharing) -> Result<Option<Reviewer>, String> {
         let policy = match self.assignment.llm {
             LlmPolicy::Never => return Ok(None),
             LlmPolicy::Unsure => Policy::Unsure,
@@ -170,13 +198,28 @@ impl Duty {
         })?;
         let found = models::look(&config).await;
         let prices = Prices::read(self.settings.prices.as_deref())?;
-        let budget = self.assignment.budget;
-        let settings = ClientSettings {
-            ceilings: Ceilings { usd: budget.usd, tokens: budget.tokens },
-            ..ClientSettings::default()
-        };
-        let (client, at_once) = models::client(&config, &found, &prices, &settings)?;
+        let settings = ClientSettings::default();
+        let (client, at_once) = models::client(&config, &found, &prices, &settings, Some(sharing))?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
         Ok(Some(Reviewer::new(client, stage, policy, at_once)))
+    }
+}
+
+/// Everything that the work on a run needs.
+struct Begun {
+    worker: Worker<RedisQueue>,
+    sharing: Sharing,
+    /// Ends the heartbeat.
+    stopped: CancellationToken,
+}
+
+/// Tells the limits how many workers share them, as often as that changes.
+async fn share_out(limits: SharedLimits, mut share: watch::Receiver<u32>) {
+    loop {
+        let workers = *share.borrow_and_update();
+        limits.set_share(workers);
+        if share.changed().await.is_err() {
+            return;
+        }
     }
 }

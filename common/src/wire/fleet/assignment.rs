@@ -38,7 +38,13 @@ pub(super) fn message(assignment: Assignment) -> v1::Assignment {
             requests_per_minute: models.requests_per_minute,
             tokens_per_minute: models.tokens_per_minute,
         }),
-        budget: Some(v1::Budget { usd: budget.usd, tokens: budget.tokens }),
+        budget: Some(v1::Budget {
+            usd: budget.usd,
+            tokens: budget.tokens,
+            spent_nano_usd: budget.spent_nano_usd,
+            spent_input_tokens: budget.spent_input_tokens,
+            spent_output_tokens: budget.spent_output_tokens,
+        }),
     }
 }
 
@@ -74,6 +80,9 @@ pub(super) fn of(assignment: v1::Assignment) -> Result<Assignment, WireError> {
         budget: Budget {
             usd: budget.usd.map(|usd| field::amount("usd", usd)).transpose()?,
             tokens: budget.tokens,
+            spent_nano_usd: budget.spent_nano_usd,
+            spent_input_tokens: budget.spent_input_tokens,
+            spent_output_tokens: budget.spent_output_tokens,
         },
     })
 }

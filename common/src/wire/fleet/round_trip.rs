@@ -55,7 +55,13 @@ fn run_assignment() -> impl Strategy<Value = Assignment> {
         tokens_per_minute: models.3,
     });
     let budget =
-        (option::of(0.0..1e9), any::<Option<u64>>()).prop_map(|(usd, tokens)| Budget { usd, tokens });
+        (option::of(0.0..1e9), any::<(Option<u64>, u64, u64, u64)>()).prop_map(|(usd, numbers)| Budget {
+            usd,
+            tokens: numbers.0,
+            spent_nano_usd: numbers.1,
+            spent_input_tokens: numbers.2,
+            spent_output_tokens: numbers.3,
+        });
     let redis = ("redis://[a-z0-9:@.]{0,20}", any::<bool>())
         .prop_map(|(url, host_is_coordinator)| RedisAccess { url, host_is_coordinator });
     let llm = prop::sample::select(vec![LlmPolicy::Never, LlmPolicy::Unsure, LlmPolicy::Every]);

@@ -169,9 +169,13 @@ impl Fleet {
         self.service.settled().await;
         if let Some(ledger) = &self.ledger {
             match ledger.totals().await {
-                Ok(totals) => folder.state.spent = models::usage(all_of(totals)),
+                // Without a request there is no ledger, and it says nothing of earlier parts.
+                Ok(totals) if totals.spent.money + totals.spent.input > 0 => {
+                    folder.state.spent = models::usage(all_of(totals));
+                }
+                Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "what was spent could not be read: the records have most of it")
+                    tracing::warn!(%error, "what was spent could not be read: the records have most of it");
                 }
             }
             if done && let Err(error) = ledger.remove().await {

@@ -272,3 +272,23 @@ async fn redis_is_killed_and_comes_back_and_nobody_is_refused() {
     assert_eq!((answered, seen.refused()), (200, 0));
     assert!(before > 60, "requests go on without Redis: {before}");
 }
+
+#[tokio::test]
+async fn redis_hangs_for_a_while_and_nobody_is_refused() {
+    let stand = RedisStand::start(&[]);
+    let (clients, seen) = fleet(&stand, provider(TEN_A_SECOND), told(600), 25).await;
+    let asking = tokio::spawn(async move { ask(&clients, 50).await });
+    let signal = |name: &str| {
+        let id = stand.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
+    };
+    sleep(Duration::from_secs(4)).await;
+    signal("-STOP");
+    sleep(Duration::from_secs(5)).await;
+    let before = seen.asked();
+    signal("-CONT");
+    let (answered, seconds) = asking.await.unwrap();
+    println!("hung: {answered} / {} / {seconds:.2}, {before} before it answered again", seen.refused());
+    assert_eq!((answered, seen.refused()), (200, 0));
+    assert!(before > 60, "requests go on without Redis: {before}");
+}

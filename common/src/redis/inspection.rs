@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ::redis::{Value, from_redis_value};
+
 use super::{Link, RedisError};
 
 /// The first version with everything that the scripts use (flags of scripts, `XAUTOCLAIM` with deleted ids).
@@ -61,12 +63,12 @@ impl Inspection {
 
 /// Asks a server what it is and how it is set up. `skew` is how far its clock may be from this machine's.
 pub async fn inspect(link: &Link, skew: Duration) -> Result<Inspection, RedisError> {
-    let info = loop {
-        let info: String =
-            link.query("asking for its version", ::redis::cmd("INFO").arg("everything")).await?;
+    let infos = loop {
+        let answer = link.query("asking for its version", ::redis::cmd("INFO").arg("everything")).await?;
+        let infos = each(answer);
         // While it reads its append-only file it says that it has none.
-        if !info.lines().any(|line| line.trim() == "loading:1") {
-            break info;
+        if !infos.iter().flat_map(|info| info.lines()).any(|line| line.trim() == "loading:1") {
+            break infos;
         }
         tokio::time::sleep(LOADING).await;
     };
@@ -74,7 +76,24 @@ pub async fn inspect(link: &Link, skew: Duration) -> Result<Inspection, RedisErr
     let fsync = config(link, "appendfsync").await;
     let clock: (u64, u64) = link.query("asking for its time", &::redis::cmd("TIME")).await?;
     let away = distance(clock);
-    Ok(judge(&info, fsync.as_deref(), away, skew))
+    let mut servers = infos.iter().map(|info| judge(info, fsync.as_deref(), away, skew));
+    let mut found = servers.next().unwrap_or_else(|| judge("", None, away, skew));
+    for other in servers {
+        let new: Vec<_> =
+            other.findings.into_iter().filter(|finding| !found.findings.contains(finding)).collect();
+        found.findings.extend(new);
+    }
+    found.findings.sort_by_key(|finding| finding.severity);
+    Ok(found)
+}
+
+/// What one server said, or each of a cluster.
+fn each(answer: Value) -> Vec<String> {
+    let text = |value| from_redis_value(value).unwrap_or_default();
+    match answer {
+        Value::Map(servers) => servers.into_iter().map(|(_, info)| text(info)).collect(),
+        info => vec![text(info)],
+    }
 }
 
 async fn config(link: &Link, name: &str) -> Option<String> {

@@ -132,7 +132,9 @@ impl Link {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let error = match self.connection().await {
+            let connection = self.connection().await;
+            let connected = connection.is_ok();
+            let error = match connection {
                 Err(error) => error,
                 Ok((number, mut connection)) => {
                     let mut answer = command.query_async(&mut connection).await;
@@ -156,7 +158,8 @@ impl Link {
                 }
             };
             let passing = may_pass(&error);
-            if passing {
+            // A connection that has ended says nothing of Redis: a new one does.
+            if passing && (attempts > 1 || !connected || !is_lost(&error)) {
                 self.is_away(doing, &error);
             }
             let delay = BACKOFF.delay(attempts, fastrand::f64());
@@ -267,11 +270,16 @@ fn may_pass(error: &::redis::RedisError) -> bool {
 }
 
 fn reason(error: &::redis::RedisError) -> String {
-    match (error.code(), error.detail()) {
+    let reason = match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         (_, Some(detail)) => detail.to_owned(),
         _ if error.is_timeout() => "no answer in time".to_owned(),
         _ => cause::root(error),
+    };
+    // Its number tells a person nothing.
+    match reason.split_once(" (os error") {
+        Some((said, _)) => said.to_lowercase(),
+        None => reason,
     }
 }
 

@@ -191,6 +191,15 @@ impl RedisQueue {
         self.core.main.connections()
     }
 
+    /// Whether Redis knows the run: it was emptied when it does not.
+    pub async fn is_there(&self) -> Result<bool, QueueError> {
+        match self.core.begin(false).await {
+            Ok(()) => Ok(true),
+            Err(QueueError::NoSuchRun(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes what is missing of the run again, after a Redis that lost it.
     pub async fn mend(&self) -> Result<(), QueueError> {
         self.core.begin(true).await

@@ -22,6 +22,9 @@ use crate::{
     redis::RedisError,
 };
 
+/// An answer that takes longer than this, and than a third of a lease, comes from a Redis that was hanging.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
 impl Core {
     /// Looks whether the run is there, and makes it when told to.
     pub(super) async fn begin(&self, make: bool) -> Result<(), QueueError> {
@@ -212,6 +215,9 @@ impl Core {
                 command.arg(GROUP).arg(silent.as_millis() as u64).arg(TAKEN_BACK).arg(DEATHS_TO_POISON);
                 command.arg(self.shards.len()).arg(worker.map_or("", WorkerId::as_str));
             };
+            if !self.answers(&keys.counters).await? {
+                return Ok(all_taken);
+            }
             loop {
                 let (taken, dead, lost, more): (usize, usize, usize, u8) =
                     RECLAIM.run(&self.main, &all, arguments).await?;
@@ -231,6 +237,19 @@ impl Core {
             }
         }
         Ok(all_taken)
+    }
+
+    /// Whether Redis answers at once. What is sent to one that hangs is carried out when it goes on, before anybody's
+    /// heartbeat: nobody may be taken for dead by it.
+    async fn answers(&self, key: &str) -> Result<bool, QueueError> {
+        let asked = Instant::now();
+        let _there: u8 = self.main.query("asking whether it answers", cmd("EXISTS").arg(key)).await?;
+        let at_once = asked.elapsed() < (self.limits.lease / 3).max(AT_ONCE);
+        if !at_once {
+            let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
+            *steady = (self.main.connections(), Instant::now());
+        }
+        Ok(at_once)
     }
 
     /// Whether Redis has answered for long enough that every worker that lives has extended its leases since. While Redis

@@ -7,7 +7,7 @@
 -- ARGV 2    1 to make what is missing (the coordinator), 0 only to look (a worker)
 --
 -- Returns 1 when the shard is there, 0 when it is not.
-local there = redis.call('EXISTS', KEYS[5])
+local there = redis.call('HEXISTS', KEYS[5], 'format')
 if there == 1 or ARGV[2] == '0' then
     return there
 end

@@ -11,10 +11,14 @@
 -- ARGV 5..  for each job: lane (1-4), sequence, job, name of the body's field (b plain, z zstd, r in a blob of its own),
 --           body, bytes
 --
--- Returns how many of the jobs, from the first on, are taken care of: fewer than given when there is no more room.
+-- Returns how many of the jobs, from the first on, are taken care of: fewer than given when there is no more room, none
+-- where the run is not there: Redis was emptied under it, and the coordinator makes it again.
 local FIELDS = 6
 local FIRST = 5
 local shards = tonumber(ARGV[4])
+if redis.call('HEXISTS', KEYS[6], 'format') == 0 then
+    return 0
+end
 local ready = 0
 for lane = 1, 4 do
     local length = redis.call('XLEN', KEYS[lane])

@@ -8,7 +8,7 @@ use redis::cmd;
 use sheaf_common::{
     fault::FaultKind,
     id::{RunId, WorkerId},
-    job::Job,
+    job::{AttemptCounters, Job},
     queue::{
         Commit, JobQueue, Leased, QueueError, RedisLimits, RedisQueue, Release,
         conformance::{self, LEASE, ROOM, UNCOLLECTED, job},
@@ -229,7 +229,7 @@ async fn a_delivery_whose_answer_was_lost_comes_back_uncounted() {
     let _cut: u64 = link.query("kill", cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal")).await.unwrap();
     let again = queue.lease(&worker("a"), 5, SOON).await.unwrap();
     assert_eq!(again.iter().map(|leased| leased.job.sequence).collect::<Vec<_>>(), [1]);
-    assert_eq!(again[0].job.counters, Default::default());
+    assert_eq!(again[0].job.counters, AttemptCounters::default());
     commit_all(&queue, &first).await;
 }
 
@@ -245,7 +245,7 @@ async fn a_lease_call_that_is_given_up_loses_no_job() {
     while leased.is_empty() {
         leased = queue.lease(&worker, 1, SOON).await.unwrap();
     }
-    assert_eq!(leased[0].job.counters, Default::default(), "it was given back uncounted");
+    assert_eq!(leased[0].job.counters, AttemptCounters::default(), "it was given back uncounted");
 }
 
 #[tokio::test]

@@ -3,12 +3,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
+#[path = "fleet/cluster.rs"]
+mod cluster;
+#[path = "fleet/deaths.rs"]
+mod deaths;
 #[path = "fleet/leaving.rs"]
 mod leaving;
 #[path = "fleet/models.rs"]
 mod models;
+#[path = "fleet/redis_away.rs"]
+mod redis_away;
+#[path = "fleet/refusals.rs"]
+mod refusals;
 #[path = "fleet/results.rs"]
 mod results;
+#[path = "fleet/takeover.rs"]
+mod takeover;
+#[path = "fleet/waiting.rs"]
+mod waiting;
 
 use sheaf_tests::fleet::Fleet;
 

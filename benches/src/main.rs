@@ -6,10 +6,12 @@
 //! | `fetch` | the fetch pool beside a bare client loop, and beside what arithmetic allows |
 //! | `llm` | the client of models beside a bare client loop, beside limits, and over backends of different speeds |
 //! | `queue` | the queue in Redis beside what the same Redis does for a bare client |
+//! | `chaos` | what a run by a fleet loses, and how fast it recovers, when its processes are killed |
 //! | `memory` | peak memory of a whole run as the set grows |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people")]
 
+mod chaos;
 mod fetch;
 mod figures;
 mod llm;
@@ -75,6 +77,8 @@ enum Scenario {
         #[arg(long, default_value_t = 1_000_000)]
         backlog: usize,
     },
+    /// Kill a fleet's processes at random moments, and hold what it leaves to what an undisturbed run leaves
+    Chaos(chaos::Settings),
     /// A provider of models, until its input ends
     #[command(hide = true)]
     Provider(provider::Settings),
@@ -97,6 +101,7 @@ fn main() -> ExitCode {
             llm::measure(&parts, rounds as usize, limit_rounds as usize)
         }
         Scenario::Queue { rounds, jobs, backlog } => queue::measure(rounds as usize, jobs, backlog),
+        Scenario::Chaos(settings) => chaos::measure(&settings),
         Scenario::Provider(settings) => provider::serve(settings),
         Scenario::Ask(ask) => ask.run(),
         Scenario::Memory { pages } => memory::measure(&pages),

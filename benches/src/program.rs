@@ -24,13 +24,22 @@ pub(crate) struct Taken {
     pub(crate) peak_bytes: u64,
 }
 
-/// The program beside this one.
-pub(crate) fn coordinator() -> Result<PathBuf, AnyError> {
-    let program = std::env::current_exe()?.with_file_name("coordinator");
+/// The program of this name in `folder`; without one, beside this program.
+pub(crate) fn named(name: &str, folder: Option<&Path>) -> Result<PathBuf, AnyError> {
+    let program = match folder {
+        Some(folder) => std::path::absolute(folder)?.join(name),
+        None => std::env::current_exe()?.with_file_name(name),
+    };
     if program.exists() {
         return Ok(program);
     }
-    Err(format!("{} does not exist: run cargo build --release first", program.display()).into())
+    let build = format!("cargo build --release -p sheaf-{name}");
+    Err(format!("{} does not exist: run {build} first", program.display()).into())
+}
+
+/// The coordinator beside this program.
+pub(crate) fn coordinator() -> Result<PathBuf, AnyError> {
+    named("coordinator", None)
 }
 
 /// Runs the coordinator to its end; an exit status other than 0 and 3 is an error.

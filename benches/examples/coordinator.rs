@@ -1,0 +1,7 @@
+//! The `coordinator` program, built with the tests of `bench`, which start it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sheaf_coordinator::cli::main()
+}

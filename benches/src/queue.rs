@@ -16,7 +16,7 @@ use bytes::Bytes;
 use sheaf_common::{
     fault::{Fault, FaultKind},
     id::{ContentHash, DocumentId, RunId, WorkerId},
-    job::{AttemptCounters, Job},
+    job::{AttemptCounters, Job, Priority},
     queue::{Commit, JobQueue, Leased, RedisLimits, RedisQueue},
     record::Outcome,
     redis::{Patience, stand::RedisStand},
@@ -133,7 +133,7 @@ fn round_of(runtime: &Runtime, stand: &RedisStand, run: &str, jobs: usize) -> Re
             collected += batch.outcomes.len();
             last = Instant::now();
             coordinator.confirm(batch.receipt).await?;
-            if at.elapsed() > Duration::from_secs(600) {
+            if at.elapsed() > Duration::from_mins(10) {
                 return Err(
                     format!("{collected} of {jobs} outcomes after ten minutes: jobs were lost").into()
                 );
@@ -213,6 +213,7 @@ fn job(run: &RunId, number: u64) -> Job {
         fetch_us: 1_000,
         fetch_attempts: 1,
         counters: AttemptCounters::default(),
+        priority: Priority::Normal,
     }
 }
 

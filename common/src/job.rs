@@ -34,6 +34,20 @@ pub struct Job {
     pub fetch_attempts: u32,
     /// Why it came back, if it did.
     pub counters: AttemptCounters,
+    /// Before or after which others it is leased.
+    pub priority: Priority,
+}
+
+/// Before or after which others a job is leased. Jobs that come back go before all others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Before the normal ones: for documents that take long, so that a run does not end with one worker at work.
+    High,
+    /// In order of pushing.
+    #[default]
+    Normal,
+    /// When there is nothing else.
+    Low,
 }
 
 /// Four reasons for which a job comes back; they are never mixed.

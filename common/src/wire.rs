@@ -11,7 +11,7 @@ use sheaf_proto::v1;
 use crate::{
     fault::{Fault, FaultKind},
     id::{ContentHash, DocumentId, RunId},
-    job::{AnalysisOptions, AttemptCounters, Extraction, FORMAT_VERSION, Job},
+    job::{AnalysisOptions, AttemptCounters, Extraction, FORMAT_VERSION, Job, Priority},
     record::Finding,
 };
 
@@ -153,6 +153,12 @@ fn job_message(job: &Job) -> v1::Job {
             hand_backs: job.counters.hand_backs,
         }),
         final_url: job.final_url.clone().unwrap_or_default(),
+        priority: match job.priority {
+            Priority::High => v1::Priority::High,
+            Priority::Normal => v1::Priority::Normal,
+            Priority::Low => v1::Priority::Low,
+        }
+        .into(),
     }
 }
 
@@ -161,6 +167,11 @@ fn job_of(job: v1::Job) -> Result<Job, WireError> {
         return Err(WireError::NewerFormat { found: job.format_version });
     }
     let counters = job.counters.unwrap_or_default();
+    let priority = match job.priority() {
+        v1::Priority::High => Priority::High,
+        v1::Priority::Normal | v1::Priority::Unspecified => Priority::Normal,
+        v1::Priority::Low => Priority::Low,
+    };
     let hash: [u8; 32] = job.body_sha256.as_ref().try_into().map_err(|_| WireError::Invalid {
         field: "job.body_sha256",
         value: format!("of {} bytes", job.body_sha256.len()),
@@ -184,6 +195,7 @@ fn job_of(job: v1::Job) -> Result<Job, WireError> {
             backpressure_waits: counters.backpressure_waits,
             hand_backs: counters.hand_backs,
         },
+        priority,
     })
 }
 
@@ -208,6 +220,7 @@ mod tests {
             fetch_us: 12,
             fetch_attempts: 2,
             counters: AttemptCounters { document_errors, worker_deaths, backpressure_waits, hand_backs },
+            priority: Priority::Low,
         }
     }
 

@@ -303,6 +303,25 @@ async fn damage_by_hand_stops_nobody() {
 }
 
 #[tokio::test]
+async fn a_run_that_was_emptied_takes_no_jobs_before_it_is_mended() {
+    let stand = RedisStand::start(&[]);
+    let queue = opened(&stand, "run", 1, limits()).await;
+    assert!(queue.is_there().await.unwrap());
+    let link = Link::new(stand.connector().await, Patience::For(SOON));
+    let _ok: () = link.query("emptying it", &cmd("FLUSHALL")).await.unwrap();
+    let pushing = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.push(job(1)).await }
+    });
+    tokio::time::sleep(SOON).await;
+    assert!(!pushing.is_finished() && !queue.is_there().await.unwrap());
+    queue.mend().await.unwrap();
+    pushing.await.unwrap().unwrap();
+    let leased = queue.lease(&worker("w"), 1, Duration::from_secs(30)).await.unwrap();
+    assert_eq!((leased.len(), queue.is_there().await.unwrap()), (1, true));
+}
+
+#[tokio::test]
 async fn a_full_redis_takes_outcomes_and_holds_back_jobs() {
     let stand = RedisStand::start(&["--maxmemory-policy", "noeviction"]);
     let queue = Arc::new(opened(&stand, "r", 1, RedisLimits::default()).await);

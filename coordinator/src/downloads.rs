@@ -13,7 +13,7 @@ use bytes::Bytes;
 use sheaf_common::{
     fault::{Fault, FaultKind},
     id::{ContentHash, RunId},
-    job::{AttemptCounters, Job},
+    job::{AttemptCounters, Job, Priority},
     queue::{JobQueue, QueueError},
     record::{Outcome, Record, Timings},
     shutdown::Shutdown,
@@ -32,7 +32,7 @@ use crate::{
     source::{Download, Location, no_file, unreadable},
 };
 
-/// Bytes from which hashing leaves the runtime's threads.
+/// Bytes from which hashing leaves the runtime's threads, and a document is analysed before others.
 const LARGE: usize = 1 << 20;
 
 /// What is downloaded through the pool.
@@ -243,6 +243,8 @@ impl<Q: JobQueue> Downloads<Q> {
             Claim::Answered(recorded, copy) => self.arrive(Arrival::Copied(copy, recorded)).await,
             Claim::Fresh => {
                 self.in_flight.claimed(accepted.sequence, key);
+                // The longest first: begun last, one would keep a run waiting for one worker (Graham 1969).
+                let priority = if body.len() >= LARGE { Priority::High } else { Priority::Normal };
                 let job = Job {
                     run: self.run.clone(),
                     id: accepted.id.clone(),
@@ -256,6 +258,7 @@ impl<Q: JobQueue> Downloads<Q> {
                     fetch_us: (arrived.fetch_ms * 1e3) as u64,
                     fetch_attempts: arrived.attempts,
                     counters: AttemptCounters::default(),
+                    priority,
                 };
                 self.tally.queued();
                 match self.queue.push(job).await {

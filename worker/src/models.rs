@@ -91,6 +91,8 @@ pub struct Sharing {
     pub limits: SharedLimits,
     /// The run's budget.
     pub budget: SharedBudget,
+    /// Name of this machine, whose own model servers are no other machine's.
+    pub host: String,
 }
 
 /// A client for the backends that answer requests, and how many documents it is worth asking about at once. With `sharing`
@@ -146,7 +148,10 @@ pub fn client(
                 Some(cap) => Parallelism::Fixed(cap as usize),
                 None => Parallelism::Adaptive { start, most: most.unwrap_or(MOST_AT_ONCE) },
             },
-            key: config.quota_of(backend).to_string(),
+            key: match sharing {
+                Some(sharing) => backend.quota_name(&sharing.host),
+                None => config.quota_of(backend).to_string(),
+            },
             limits: ToldLimits { requests_per_minute: backend.rpm, tokens_per_minute: backend.tpm },
         };
         let service = HttpBackend::new(backend).map_err(|error| error.to_string())?;

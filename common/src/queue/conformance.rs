@@ -18,7 +18,7 @@ use super::{Commit, DEATHS_TO_POISON, JobQueue, Leased, Release};
 use crate::{
     fault::{Fault, FaultKind},
     id::{ContentHash, DocumentId, RunId, WorkerId},
-    job::Job,
+    job::{Job, Priority},
     record::Outcome,
 };
 
@@ -47,6 +47,7 @@ pub fn job(number: u64) -> Job {
         fetch_us: 0,
         fetch_attempts: 1,
         counters: crate::job::AttemptCounters::default(),
+        priority: Priority::Normal,
     }
 }
 
@@ -87,6 +88,21 @@ pub async fn delivers_in_order_and_once<Q: JobQueue>(queue: Q) {
     let collected = collect(&queue, 10).await;
     assert_eq!(collected.iter().map(|outcome| outcome.sequence).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(queue.counts().await.expect("counts"), super::QueueCounts::default());
+}
+
+/// High before normal before low, and what comes back before all of them.
+pub async fn priorities_are_kept<Q: JobQueue>(queue: Q) {
+    use Priority::{High, Low, Normal};
+    for (number, priority) in [(0, Low), (1, Normal), (2, High)] {
+        queue.push(Job { priority, ..job(number) }).await.expect("push");
+    }
+    let first = lease_one(&queue, "a").await;
+    assert_eq!(first.job.sequence, 2);
+    queue.push(Job { priority: High, ..job(3) }).await.expect("push");
+    queue.release(first.token, Release::HandBack).await.expect("release");
+    for number in [2, 3, 1, 0] {
+        assert_eq!(lease_one(&queue, "a").await.job.sequence, number);
+    }
 }
 
 /// Invariant fenced-commit: the same lease commits once.
@@ -230,6 +246,7 @@ pub async fn commit_waits_for_the_collector<Q: JobQueue>(queue: Q) {
 /// Runs the whole suite; `fresh` makes a queue for each part.
 pub async fn suite<Q: JobQueue, F: AsyncFn() -> Q>(fresh: F) {
     delivers_in_order_and_once(fresh().await).await;
+    priorities_are_kept(fresh().await).await;
     second_commit_is_refused(fresh().await).await;
     zombie_is_fenced_off(fresh().await).await;
     jobs_of_a_lost_worker_come_back_at_once(fresh().await).await;

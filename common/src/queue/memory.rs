@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     id::{AttemptToken, WorkerId},
-    job::Job,
+    job::{Job, Priority},
     record::Outcome,
 };
 
@@ -58,7 +58,8 @@ pub struct MemoryQueue {
 
 #[derive(Debug, Default)]
 struct State {
-    ready: VecDeque<Waiting>,
+    /// Jobs that came back, then high, normal and low priority.
+    ready: [VecDeque<Waiting>; 4],
     ready_bytes: usize,
     delayed: BinaryHeap<Reverse<Delayed>>,
     leases: HashMap<AttemptToken, Held>,
@@ -114,15 +115,34 @@ impl State {
         self.last
     }
 
+    /// Makes a job ready for the first time.
     fn make_ready(&mut self, waiting: Waiting) {
+        let lane = match waiting.job.priority {
+            Priority::High => 1,
+            Priority::Normal => 2,
+            Priority::Low => 3,
+        };
+        self.put(lane, waiting);
+    }
+
+    /// Makes a job ready that came back.
+    fn make_ready_again(&mut self, waiting: Waiting) {
+        self.put(0, waiting);
+    }
+
+    fn put(&mut self, lane: usize, waiting: Waiting) {
         self.ready_bytes += waiting.job.body.len();
-        self.ready.push_back(waiting);
+        self.ready[lane].push_back(waiting);
+    }
+
+    fn ready_jobs(&self) -> usize {
+        self.ready.iter().map(VecDeque::len).sum()
     }
 
     fn promote_due(&mut self, now: Instant) {
         while self.delayed.peek().is_some_and(|Reverse(delayed)| delayed.due <= now) {
             if let Some(Reverse(delayed)) = self.delayed.pop() {
-                self.make_ready(delayed.waiting);
+                self.make_ready_again(delayed.waiting);
             }
         }
     }
@@ -132,7 +152,7 @@ impl State {
         self.promote_due(now);
         let mut leased = Vec::new();
         while leased.len() < most
-            && let Some(waiting) = self.ready.pop_front()
+            && let Some(waiting) = self.ready.iter_mut().find_map(VecDeque::pop_front)
         {
             self.ready_bytes -= waiting.job.body.len();
             let token = AttemptToken { place: 0, number: self.number().into() };
@@ -176,7 +196,7 @@ impl MemoryQueue {
                     let waited = (now - held.waiting.pushed).as_secs_f64() * 1e3;
                     state.outcomes.push_back(given_up(&held.waiting.job, &held.worker, waited));
                 } else {
-                    state.make_ready(held.waiting);
+                    state.make_ready_again(held.waiting);
                 }
             }
             expired.len()
@@ -232,7 +252,7 @@ impl JobQueue for MemoryQueue {
         }
         let mut waiting = Some(Waiting { job, pushed: Instant::now() });
         self.until(&self.room, None, |state| {
-            let room = state.ready.len() < ready_jobs && state.ready_bytes + bytes <= ready_bytes;
+            let room = state.ready_jobs() < ready_jobs && state.ready_bytes + bytes <= ready_bytes;
             if room && let Some(waiting) = waiting.take() {
                 state.make_ready(waiting);
             }
@@ -312,7 +332,7 @@ impl JobQueue for MemoryQueue {
                 }
             };
             if delay.is_zero() {
-                state.make_ready(held.waiting);
+                state.make_ready_again(held.waiting);
             } else {
                 let number = state.number();
                 let delayed = Delayed { due: Instant::now() + delay, number, waiting: held.waiting };
@@ -355,7 +375,7 @@ impl JobQueue for MemoryQueue {
     async fn counts(&self) -> Result<QueueCounts, QueueError> {
         let state = self.state();
         Ok(QueueCounts {
-            ready: state.ready.len(),
+            ready: state.ready_jobs(),
             delayed: state.delayed.len(),
             leased: state.leases.len(),
             uncollected: state.outcomes.len(),

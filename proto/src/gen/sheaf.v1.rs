@@ -35,6 +35,9 @@ pub struct Job {
     /// The address the body came from after redirects, empty for files.
     #[prost(string, tag = "13")]
     pub final_url: ::prost::alloc::string::String,
+    /// Unspecified: normal.
+    #[prost(enumeration = "Priority", tag = "14")]
+    pub priority: i32,
 }
 /// Four reasons for which a job comes back; they are never mixed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -101,6 +104,39 @@ pub struct Fault {
     pub message: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub hint: ::prost::alloc::string::String,
+}
+/// Before or after which others a job is leased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Priority {
+    Unspecified = 0,
+    High = 1,
+    Normal = 2,
+    Low = 3,
+}
+impl Priority {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PRIORITY_UNSPECIFIED",
+            Self::High => "PRIORITY_HIGH",
+            Self::Normal => "PRIORITY_NORMAL",
+            Self::Low => "PRIORITY_LOW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PRIORITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "PRIORITY_HIGH" => Some(Self::High),
+            "PRIORITY_NORMAL" => Some(Self::Normal),
+            "PRIORITY_LOW" => Some(Self::Low),
+            _ => None,
+        }
+    }
 }
 /// How hard to look for the main text of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -108,6 +108,7 @@ async fn start(arguments: &StartArguments, settings: SessionSettings) -> Result<
         tokio::spawn(serve_health(listener, router, shutdown.draining().clone()));
     }
     let reporting = status.clone();
+    let own_host = settings.registration.host.clone();
     let joined = Session::join(settings, move || reporting.report(), shutdown.draining()).await;
     let mut session = match joined {
         Ok(session) => session,
@@ -121,6 +122,7 @@ async fn start(arguments: &StartArguments, settings: SessionSettings) -> Result<
         worker: welcome.worker.clone(),
         slots: arguments.analysis_workers as usize,
         child: ChildCommand { program: own_program()?, arguments: vec!["parse-child".into()] },
+        host: own_host,
         coordinator_host: session.coordinator_host().to_owned(),
         lease: welcome.lease,
         heartbeat: welcome.heartbeat,

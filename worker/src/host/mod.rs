@@ -34,6 +34,8 @@ pub struct HostSettings {
     pub slots: usize,
     /// The program that parses in child processes.
     pub child: ChildCommand,
+    /// Name of this machine.
+    pub host: String,
     /// The host at which the coordinator was reached.
     pub coordinator_host: String,
     /// How long a lease holds without being extended.

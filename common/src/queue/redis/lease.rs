@@ -15,7 +15,7 @@ use crate::{
     fault::{Fault, FaultKind},
     id::{AttemptToken, WorkerId},
     job::Job,
-    keys::{AGAIN, GROUP, LANES},
+    keys::{GROUP, LANES},
     queue::{Leased, QueueError},
     record::Outcome,
     redis::Link,
@@ -29,6 +29,8 @@ const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
 /// Entries of one's own looked at once after a lost answer.
 const OWN: usize = 1_000;
 
+/// What the script answers: Redis's time, when the next delayed job is due, and the length of each lane.
+type Promoted = (u64, i64, u64, u64, u64, u64);
 /// What a read answers: entries by the stream's key.
 type Read = Option<Vec<(String, Vec<Entry>)>>;
 
@@ -61,7 +63,8 @@ impl Core {
             match &self.shards[..] {
                 // One wakes it; what came with it is read without waiting.
                 [_] => {
-                    let read = self.read(&self.reading, 0, worker, 1, Some(pause)).await?;
+                    let read =
+                        self.read(&self.reading, &self.shards[0].lanes, worker, 1, Some(pause)).await?;
                     self.take_all(worker, 0, read, None, most, &mut leased).await?;
                 }
                 _ => tokio::time::sleep(pause.min(LOOK)).await,
@@ -88,23 +91,33 @@ impl Core {
             let due = |command: &mut Cmd| {
                 command.arg(room);
             };
-            let (now, due): (u64, i64) =
-                PROMOTE.run(&self.main, &[&keys.lanes[AGAIN], &keys.due, &keys.delayed], due).await?;
+            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+            all.extend([keys.due.as_str(), &keys.delayed]);
+            let promoted: Promoted = PROMOTE.run(&self.main, &all, due).await?;
+            let (now, due, lengths) =
+                (promoted.0, promoted.1, [promoted.2, promoted.3, promoted.4, promoted.5]);
             if let Ok(due) = u64::try_from(due) {
                 let due = Duration::from_millis(due.max(1));
                 next = Some(next.map_or(due, |next| next.min(due)));
             }
-            let read = self.read(&self.main, shard, worker, room, None).await?;
-            self.take_all(worker, shard, read, Some(now), room, leased).await?;
+            for lane in (0..LANES).filter(|lane| lengths[*lane] > 0) {
+                let room = most.saturating_sub(leased.len());
+                if room == 0 {
+                    break;
+                }
+                let lanes = &keys.lanes[lane..=lane];
+                let read = self.read(&self.main, lanes, worker, room, None).await?;
+                self.take_all(worker, shard, read, Some(now), room, leased).await?;
+            }
         }
         Ok(next)
     }
 
-    /// Reads from every lane of a shard.
+    /// Reads up to `most` jobs from each of these lanes.
     async fn read(
         &self,
         link: &Link,
-        shard: usize,
+        lanes: &[String],
         worker: &WorkerId,
         most: usize,
         block: Option<Duration>,
@@ -114,12 +127,12 @@ impl Core {
         if let Some(block) = block {
             read.arg("BLOCK").arg(block.min(BLOCK).as_millis().max(1) as u64);
         }
-        read.arg("STREAMS").arg(&self.shards[shard].lanes[..]).arg(&[">"; LANES]);
+        read.arg("STREAMS").arg(lanes).arg(&[">"; LANES][..lanes.len()]);
         link.query("leasing jobs", &read).await.map_err(|error| self.gone(error))
     }
 
     /// Takes up to `room` of the jobs that were read, lane after lane; the others go back, which is rare: only where several
-    /// lanes had something.
+    /// lanes had something for a worker that waited.
     async fn take_all(
         &self,
         worker: &WorkerId,

@@ -49,8 +49,6 @@ use crate::{
 const BLOCK: Duration = Duration::from_secs(5);
 /// Between looks where there is nothing to block on: with several shards.
 const LOOK: Duration = Duration::from_millis(25);
-/// Where jobs are pushed to, from 1: high, normal, low are 2, 3, 4.
-const NORMAL: usize = 3;
 /// Jobs taken back in one script, a lane.
 const TAKEN_BACK: usize = 64;
 

@@ -11,7 +11,7 @@ use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
 use super::{
-    Core, Finished, Lease, NORMAL, TAKEN_BACK, entry_id,
+    Core, Finished, Lease, TAKEN_BACK, entry_id,
     parcel::{Parcel, Place},
     script::{COMMIT, EXTEND, OPEN, PUSH, RECLAIM, RELEASE},
 };
@@ -93,7 +93,7 @@ impl Core {
                 command.arg(GROUP).arg(limits.ready_jobs).arg(limits.ready_bytes).arg(self.shards.len());
                 for at in &mine {
                     let parcel = &parcels[*at];
-                    command.arg(NORMAL).arg(parcel.sequence).arg(&parcel.job).arg(parcel.place.field());
+                    command.arg(parcel.lane).arg(parcel.sequence).arg(&parcel.job).arg(parcel.place.field());
                     command.arg(&parcel.body[..]).arg(parcel.bytes());
                 }
             };

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::{
     fault::{Fault, FaultKind},
     id::{DocumentId, WorkerId},
-    job::{AttemptCounters, Job},
+    job::{AttemptCounters, Job, Priority},
     queue::given_up,
     record::{Outcome, Record},
     wire::{self, WireError},
@@ -65,6 +65,8 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) sequence: u64,
+    /// The stream it goes to, from 1: what comes back, high, normal, low.
+    pub(super) lane: usize,
     pub(super) job: Vec<u8>,
     pub(super) place: Place,
     /// Goes into the entry, or into its own key.
@@ -85,7 +87,12 @@ impl Parcel {
         if body.len() > inline {
             place = Place::Blob;
         }
-        Self { sequence: job.sequence, job: wire::encode_job(job), place, body }
+        let lane = match job.priority {
+            Priority::High => 2,
+            Priority::Normal => 3,
+            Priority::Low => 4,
+        };
+        Self { sequence: job.sequence, lane, job: wire::encode_job(job), place, body }
     }
 
     /// Bytes that it takes in Redis.

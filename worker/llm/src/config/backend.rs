@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sheaf_common::id::{ContentHash, hex};
 use url::Url;
 
 use super::Provider;
@@ -76,6 +77,17 @@ impl BackendConfig {
         self.base_url.host_str() == other.base_url.host_str()
             && self.base_url.port_or_known_default() == other.base_url.port_or_known_default()
             && key(self) == key(other)
+    }
+
+    /// Name of the quota that it spends from, the same in every process that spends from it: of server and key. `host`
+    /// names this machine, whose own servers are no other machine's. The key cannot be told from it.
+    pub fn quota_name(&self, host: &str) -> String {
+        let key = self.credential.as_ref().map_or("", |credential| credential.secret.expose());
+        let server = self.base_url.host_str().unwrap_or_default();
+        let port = self.base_url.port_or_known_default().unwrap_or_default();
+        let owner = if self.is_local() && key.is_empty() { host } else { "" };
+        let hash = ContentHash::of(format!("{owner}\0{server}\0{port}\0{key}").as_bytes());
+        format!("{server}:{port}-{}", hex(&hash.0[..8]))
     }
 
     /// Whether the backend runs on this machine.

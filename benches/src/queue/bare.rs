@@ -14,6 +14,9 @@ const PIPELINE: usize = 100;
 /// Connections at once.
 const CONNECTIONS: usize = 2;
 
+/// An entry of a stream: its id, and what is in it.
+type Entry = (String, Value);
+
 /// Jobs a second of pipelined `XADD`.
 pub(super) fn push(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result<f64, AnyError> {
     runtime.block_on(async {
@@ -64,7 +67,7 @@ pub(super) fn drain(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Resul
                         .arg("STREAMS")
                         .arg("bare")
                         .arg(">");
-                    let read: Option<Vec<(String, Vec<(String, Value)>)>> =
+                    let read: Option<Vec<(String, Vec<Entry>)>> =
                         read.query_async(&mut connection).await?;
                     let Some(entries) =
                         read.and_then(|mut streams| streams.pop()).map(|(_, entries)| entries)

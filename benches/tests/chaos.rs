@@ -18,7 +18,12 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The programs that are killed: built as examples of this crate.
 fn programs() -> PathBuf {
-    Path::new(BENCH).with_file_name("examples")
+    let programs = Path::new(BENCH).with_file_name("examples");
+    for program in ["coordinator", "worker"] {
+        let how = "cargo test -p sheaf-benches builds it, unless --test is given";
+        assert!(programs.join(program).exists(), "{program} is not in {}: {how}", programs.display());
+    }
+    programs
 }
 
 fn chaos(arguments: &[&str], temporary: &Path) -> Command {

@@ -67,8 +67,7 @@ pub(super) fn drain(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Resul
                         .arg("STREAMS")
                         .arg("bare")
                         .arg(">");
-                    let read: Option<Vec<(String, Vec<Entry>)>> =
-                        read.query_async(&mut connection).await?;
+                    let read: Option<Vec<(String, Vec<Entry>)>> = read.query_async(&mut connection).await?;
                     let Some(entries) =
                         read.and_then(|mut streams| streams.pop()).map(|(_, entries)| entries)
                     else {

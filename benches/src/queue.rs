@@ -55,8 +55,12 @@ pub(crate) fn measure(rounds: usize, jobs: usize, backlog: usize) -> Result<(), 
     let (mut push, mut drain) = (Figures::default(), Figures::default());
     let (mut bare_push, mut bare_drain, mut single) =
         (Figures::default(), Figures::default(), Figures::default());
+    let mut benchmark = Figures::default();
     let (mut push_cost, mut drain_cost) = (Cost::default(), Cost::default());
     for round in 0..rounds {
+        if let Some(rate) = bare::benchmark(&stand, jobs) {
+            benchmark.push(rate);
+        }
         bare_push.push(bare::push(&runtime, &stand, jobs)?);
         bare_drain.push(bare::drain(&runtime, &stand, jobs)?);
         single.push(one_by_one(&runtime, &stand, jobs / 10)?);
@@ -69,6 +73,7 @@ pub(crate) fn measure(rounds: usize, jobs: usize, backlog: usize) -> Result<(), 
         "enqueue, bulk        {push} jobs/s; bare pipelined XADD {bare_push}; ratio {}",
         push.per(&bare_push)
     );
+    println!("redis-benchmark -P 100 XADD: {benchmark} (NaN: it is not installed; package redis-tools)");
     println!("enqueue, one by one  {single} jobs/s");
     println!(
         "drain                {drain} jobs/s; bare read 100, keep, acknowledge, delete {bare_drain}; ratio {}",

@@ -28,7 +28,7 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 /// A lost worker's jobs are taken back when their leases were not extended for so long: three heartbeats.
 const SILENT: Duration = Duration::from_secs(3);
 /// After its start a coordinator knows no worker yet: those that live register again within this time.
-const REUNION: Duration = Duration::from_secs(5);
+const REUNION: Duration = Duration::from_secs(2);
 /// Documents of which something is lost, on their way to being done again.
 pub(crate) const LOST: usize = 64;
 

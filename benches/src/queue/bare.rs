@@ -1,6 +1,6 @@
 //! What the same Redis does for a client that keeps no promises: the ceiling.
 
-use std::time::Instant;
+use std::{process::Command, time::Instant};
 
 use redis::{Value, pipe};
 use sheaf_common::redis::{Connector, Patience, stand::RedisStand};
@@ -44,6 +44,21 @@ pub(super) fn push(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result
         }
         Ok(jobs as f64 / at.elapsed().as_secs_f64())
     })
+}
+
+/// Jobs a second of `redis-benchmark`, pipelined, as its makers measure; `None` where it is not installed.
+pub(super) fn benchmark(stand: &RedisStand, jobs: usize) -> Option<f64> {
+    let body = "x".repeat(BODY);
+    let output = Command::new("redis-benchmark")
+        .args(["-p", &stand.port().to_string(), "-n", &jobs.to_string(), "-P", &PIPELINE.to_string()])
+        .args(["-c", "8", "--csv", "XADD", "bare", "*", "b", &body])
+        .output()
+        .ok()?;
+    // A line of names, and one of figures: the command, then requests a second.
+    let text = String::from_utf8_lossy(&output.stdout);
+    let figures =
+        text.lines().last()?.rsplit_once(&format!("{body}\",")).map(|(_, figures)| figures.to_owned())?;
+    figures.split(',').next()?.trim_matches('"').parse().ok()
 }
 
 /// Jobs a second of reading 100 at a time and pipelining what follows: keep a result, acknowledge, delete.

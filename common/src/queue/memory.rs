@@ -72,6 +72,8 @@ struct State {
 struct Waiting {
     job: Job,
     pushed: Instant,
+    /// Those that fell silent while they had it.
+    workers: Vec<WorkerId>,
 }
 
 /// Ordered by due time, then by order of release.
@@ -194,8 +196,11 @@ impl MemoryQueue {
                 held.waiting.job.counters.worker_deaths += 1;
                 if held.waiting.job.counters.worker_deaths >= DEATHS_TO_POISON {
                     let waited = (now - held.waiting.pushed).as_secs_f64() * 1e3;
-                    state.outcomes.push_back(given_up(&held.waiting.job, &held.worker, waited));
+                    held.waiting.workers.push(held.worker);
+                    let workers: Vec<&str> = held.waiting.workers.iter().map(WorkerId::as_str).collect();
+                    state.outcomes.push_back(given_up(&held.waiting.job, &workers, waited));
                 } else {
+                    held.waiting.workers.push(held.worker);
                     state.make_ready_again(held.waiting);
                 }
             }
@@ -250,7 +255,7 @@ impl JobQueue for MemoryQueue {
         if bytes > ready_bytes {
             return Err(QueueError::JobTooLarge { bytes, limit: ready_bytes });
         }
-        let mut waiting = Some(Waiting { job, pushed: Instant::now() });
+        let mut waiting = Some(Waiting { job, pushed: Instant::now(), workers: Vec::new() });
         self.until(&self.room, None, |state| {
             let room = state.ready_jobs() < ready_jobs && state.ready_bytes + bytes <= ready_bytes;
             if room && let Some(waiting) = waiting.take() {

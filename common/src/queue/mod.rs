@@ -193,23 +193,23 @@ pub enum QueueError {
     Closed,
 }
 
-/// The outcome of a document that was given up.
-fn given_up(job: &Job, worker: &WorkerId, queue_ms: f64) -> Outcome {
+/// The outcome of a document that was given up; `workers` are those that had it, the last of them last.
+fn given_up(job: &Job, workers: &[&str], queue_ms: f64) -> Outcome {
     let (deaths, errors) = (job.counters.worker_deaths, job.counters.document_errors);
+    let names = workers.join(", ");
     let fault = if deaths >= DEATHS_TO_POISON {
         Fault::new(
             FaultKind::Poison,
-            format!(
-                "{deaths} workers died or fell silent while they analysed this document; the last was {worker}"
-            ),
+            format!("{deaths} workers died or fell silent while they analysed this document: {names}"),
             "look at the document; the other documents of the run are not affected",
         )
     } else {
         Fault::new(
             FaultKind::Poison,
-            format!("the document was given up after {errors} failed attempts; the last was by {worker}"),
-            "look at the document and at the worker's log; coordinator replay tries it again",
+            format!("the document was given up after {errors} failed attempts, by {names}"),
+            "look at the document and at the workers' logs; coordinator replay tries it again",
         )
     };
-    Outcome::of(job, worker, queue_ms, Err(fault))
+    let last = WorkerId::new(*workers.last().unwrap_or(&"unknown"));
+    Outcome::of(job, &last, queue_ms, Err(fault))
 }

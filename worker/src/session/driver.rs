@@ -65,6 +65,12 @@ impl Driver {
                 Ok(orders) => match self.follow(orders).await {
                     End::Left => return true,
                     End::Broken(why) => why,
+                    End::Closed => {
+                        let coordinator = &self.settings.reach.url;
+                        tracing::info!(coordinator, "the coordinator has left, waiting for the next one");
+                        self.away = true;
+                        "it has not come back".to_owned()
+                    }
                 },
                 Err(error) => {
                     let Some(error) = self.refused(error) else { return false };
@@ -110,7 +116,7 @@ impl Driver {
                 Some(Err(error)) => return End::Broken(error.to_string()),
                 // The coordinator ends the session after a goodbye; and when it ends itself.
                 None if self.leaving.is_cancelled() => return End::Left,
-                None => return End::Broken("the coordinator has ended the session".to_owned()),
+                None => return End::Closed,
             }
         }
     }
@@ -160,6 +166,8 @@ impl Driver {
 enum End {
     /// With a goodbye that was heard.
     Left,
+    /// The coordinator has ended it in good order.
+    Closed,
     /// Otherwise, and why.
     Broken(String),
 }

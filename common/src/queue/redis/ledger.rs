@@ -220,14 +220,10 @@ async fn range(link: &Link, key: &str, from: &str) -> Result<Vec<Entry>, QueueEr
 
 fn letter(flat: Vec<Bytes>) -> DeadLetter {
     let fields = fields_of(flat);
-    let text = |name: &str| {
-        fields.get(name).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
-    };
-    let history: Vec<String> = text("h").lines().map(str::to_owned).collect();
-    let worker = history.last().and_then(|line| line.rsplit(' ').next()).unwrap_or_default();
+    let history = parcel::history(&fields);
     let (source, reason) = match parcel::job(&fields) {
         Ok(job) => {
-            let fault = given_up(&job, &WorkerId::new(worker), 0.0).record.error;
+            let fault = given_up(&job, &parcel::workers(&history), 0.0).record.error;
             (job.source, fault.map(|fault| fault.message).unwrap_or_default())
         }
         Err(error) => (String::new(), format!("its entry cannot be read: {error}")),

@@ -160,6 +160,8 @@ impl RedisQueue {
             main,
         });
         core.begin(make).await?;
+        // From now on it is known whether Redis was away.
+        core.is_steady(Duration::ZERO);
         let (pushing, committing) = (core.clone(), core.clone());
         Ok(Self {
             pushes: Arc::new(Courier::start(move |parcels| {
@@ -266,13 +268,16 @@ impl JobQueue for RedisQueue {
     }
 
     async fn reclaim(&self) -> Result<usize, QueueError> {
-        if !self.core.is_steady() {
+        if !self.core.is_steady(self.core.limits.lease / 3) {
             return Ok(0);
         }
         self.core.reclaim(None, self.core.limits.lease).await
     }
 
     async fn reclaim_from(&self, worker: &WorkerId, silent: Duration) -> Result<usize, QueueError> {
+        if !self.core.is_steady(silent) {
+            return Ok(0);
+        }
         self.core.reclaim(Some(worker), silent).await
     }
 

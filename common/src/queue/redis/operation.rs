@@ -252,14 +252,14 @@ impl Core {
         Ok(at_once)
     }
 
-    /// Whether Redis has answered for long enough that every worker that lives has extended its leases since. While Redis
-    /// is away nobody can, and nobody's death should be made of it.
-    pub(super) fn is_steady(&self) -> bool {
+    /// Whether Redis has answered for `period`, in which every worker that lives has extended its leases. While Redis is
+    /// away nobody can, and nobody's death should be made of it.
+    pub(super) fn is_steady(&self, period: Duration) -> bool {
         let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
         let made = self.main.connections();
         if self.main.away().borrow().is_some() || steady.0 != made {
             *steady = (made, Instant::now());
         }
-        steady.1.elapsed() >= self.limits.lease / 3
+        steady.1.elapsed() >= period
     }
 }

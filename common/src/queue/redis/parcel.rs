@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::{
     fault::{Fault, FaultKind},
-    id::{DocumentId, WorkerId},
+    id::DocumentId,
     job::{AttemptCounters, Job, Priority},
     queue::given_up,
     record::{Outcome, Record},
@@ -209,9 +209,20 @@ fn written(packed: &Bytes) -> Result<Outcome, Unreadable> {
 }
 
 fn abandoned(fields: &Fields) -> Result<Outcome, Unreadable> {
-    let worker = fields.get("w").ok_or(Unreadable::Field("o"))?;
-    let worker = WorkerId::new(String::from_utf8_lossy(worker));
-    Ok(given_up(&job(fields)?, &worker, 0.0))
+    let job = job(fields)?;
+    let history = history(fields);
+    Ok(given_up(&job, &workers(&history), 0.0))
+}
+
+/// What happened to a job: a line each of milliseconds since 1970, what, and the worker.
+pub(super) fn history(fields: &Fields) -> Vec<String> {
+    let text = fields.get("h").map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// The workers that a history names.
+pub(super) fn workers(history: &[String]) -> Vec<&str> {
+    history.iter().filter_map(|line| line.rsplit(' ').next()).collect()
 }
 
 #[cfg(test)]

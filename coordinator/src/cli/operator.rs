@@ -50,6 +50,7 @@ pub(super) fn replay(arguments: &RunOfArguments) -> Exit {
         }
         say(&match back.len() {
             0 => "no document of the run was given up: there is nothing to replay".to_owned(),
+            1 => "1 document was put back; the same coordinator run does it again".to_owned(),
             count => format!("{count} documents were put back; the same coordinator run does them again"),
         });
         Ok(())

@@ -18,7 +18,8 @@ fn a_document_that_kills_its_workers_is_given_up_after_three() {
     for number in 0..20 {
         fleet.room().write(format!("set/{number:02}.txt"), format!("The lamp {number} was lit at noon."));
     }
-    fleet.room().write("set/07-deadly.txt", "sheaf-hostile: kill\n");
+    let mended = fleet.room().path().join("mended");
+    fleet.room().write("set/07-deadly.txt", format!("sheaf-hostile: kill {}\n", mended.display()));
     let coordinator = fleet.run(&["set"]);
     let mut dead = Vec::new();
     for _ in 0..3 {
@@ -40,8 +41,27 @@ fn a_document_that_kills_its_workers_is_given_up_after_three() {
     let (status, error) = (&deadly[0]["status"], &deadly[0]["error"]);
     assert_eq!((status, &error["kind"]), (&"failed".into(), &"poison".into()), "{deadly:?}");
     let message = error["message"].as_str().unwrap();
-    assert!(message.starts_with("3 workers died") && message.contains(&dead[2]), "{message}");
+    assert!(message.starts_with("3 workers died"), "{message}");
+    assert!(dead.iter().all(|worker| message.contains(worker)), "{message}");
     assert!(fleet.room().path().join("out/.sheaf/redis").is_dir(), "it is kept, so that it can be replayed");
+    fleet.disband(last);
+
+    // The same run again has nothing to do, and keeps what was given up.
+    let again = fleet.run(&["set"]).end();
+    assert_eq!(again.status, Some(3), "{}", again.stderr);
+    let replayed = fleet.room().run(["replay", "out"]);
+    assert_eq!(replayed.status, Some(0), "{}", replayed.stderr);
+    assert!(replayed.stdout.contains("07-deadly.txt: 3 workers died"), "{}", replayed.stdout);
+    assert!(replayed.stdout.contains("1 document was put back"), "{}", replayed.stdout);
+    fleet.room().write("mended", "");
+    let coordinator = fleet.run(&["set"]);
+    let last: [_; 1] = fleet.workers(&["--analysis-workers", "1"]);
+    let ended = coordinator.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let records = fleet.room().records("out");
+    assert_eq!(records.len(), 21, "one record each");
+    assert!(records.iter().all(|record| record["status"] == "ok"), "{records:?}");
+    assert!(!fleet.room().path().join("out/.sheaf/redis").exists(), "nothing is left to replay");
     fleet.disband(last);
 }
 

@@ -5,6 +5,7 @@
 use std::{
     hint::black_box,
     os::unix::process::parent_id,
+    path::Path,
     process::{self, Command},
     thread,
     time::Duration,
@@ -20,7 +21,7 @@ pub(crate) fn is_hostile(body: &[u8]) -> bool {
 }
 
 /// Does what the document asks for: `loop`, `allocate`, `overflow`, `abort`, `panic`, `exit`, `chatter`, `kill` (the process
-/// that has it parsed) or `sleep` (so many milliseconds, then it is a document like any other).
+/// that has it parsed, unless the file that it names is there) or `sleep` (so many milliseconds, then it is a document like any other).
 #[expect(clippy::panic, reason = "what this parser is for")]
 pub(crate) fn parse(body: &[u8]) -> Result<Document, Fault> {
     let mut words = body.strip_prefix(MAGIC).unwrap_or_default().split(u8::is_ascii_whitespace);
@@ -45,6 +46,11 @@ pub(crate) fn parse(body: &[u8]) -> Result<Document, Fault> {
             Ok(document("this document wrote on standard output"))
         }
         b"kill" => {
+            // Mended since: the file that it names is there.
+            let file = words.next().and_then(|word| str::from_utf8(word).ok()).map(Path::new);
+            if file.is_some_and(Path::exists) {
+                return Ok(document("this document kills no more"));
+            }
             kill_parent();
             Ok(document("this document killed the process that had it parsed"))
         }

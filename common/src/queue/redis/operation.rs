@@ -31,6 +31,14 @@ impl Core {
         for keys in &self.shards {
             let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
             all.push(&keys.counters);
+            all.extend([
+                keys.due.as_str(),
+                &keys.delayed,
+                &keys.results,
+                &keys.dead,
+                &keys.pushed,
+                &keys.done,
+            ]);
             let arguments = |command: &mut Cmd| {
                 command.arg(GROUP).arg(u8::from(make));
             };

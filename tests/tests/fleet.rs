@@ -11,6 +11,8 @@ mod deaths;
 mod leaving;
 #[path = "fleet/models.rs"]
 mod models;
+#[path = "fleet/operators.rs"]
+mod operators;
 #[path = "fleet/redis_away.rs"]
 mod redis_away;
 #[path = "fleet/refusals.rs"]

@@ -25,6 +25,8 @@ use crate::{Engine, Mode, Reviewer, heartbeat::Heartbeat};
 
 /// How long one lease call waits for work; also how fast an idle worker sees that it should drain.
 const LEASE_WAIT: Duration = Duration::from_millis(500);
+/// Wait for room when as many documents wait for their model as may.
+const ROOM_WAIT: Duration = Duration::from_millis(10);
 /// Wait after an error of the queue; the queue's own client has retried before.
 const QUEUE_ERROR_WAIT: Duration = Duration::from_secs(1);
 
@@ -64,9 +66,8 @@ impl<Q: JobQueue> Worker<Q> {
         let mut paused = self.paused.clone();
         let mut leave = Leave::Asked;
         let worker = Arc::new(self);
-        // Beside those under analysis, documents wait for their model; in order, one after the other, when the mode is.
-        let reviewed = worker.reviewer.as_ref().filter(|_| worker.engine.mode() != Mode::Sync);
-        let slots = worker.engine.slots() + reviewed.map_or(0, |reviewer| reviewer.at_once());
+        // Beside those under analysis, documents wait for their model.
+        let slots = worker.engine.slots() + reviewed_now(&worker).map_or(0, Reviewer::at_once);
         let slots = Arc::new(Semaphore::new(slots));
         let mut tasks = JoinSet::new();
         while !shutdown.is_draining() {
@@ -82,7 +83,15 @@ impl<Q: JobQueue> Worker<Q> {
             else {
                 break;
             };
-            let most = 1 + slots.available_permits();
+            let room = worker.engine.slots() + reviewed_now(&worker).map_or(0, Reviewer::room);
+            if tasks.len() >= room {
+                drop(first);
+                // More may be taken when one is done, or when more are at their model.
+                let done = tokio::time::timeout(ROOM_WAIT, tasks.join_next());
+                let _looked = shutdown.draining().run_until_cancelled(done).await;
+                continue;
+            }
+            let most = (1 + slots.available_permits()).min(room - tasks.len());
             let leasing = worker.queue.lease(&worker.id, most, LEASE_WAIT);
             let leased = match shutdown.draining().run_until_cancelled(leasing).await {
                 None => break,
@@ -168,6 +177,11 @@ impl<Q: JobQueue> Worker<Q> {
             None => outcome,
         })
     }
+}
+
+/// Who asks about documents while others are analysed; in order, one after the other, when the mode is.
+fn reviewed_now<Q>(worker: &Worker<Q>) -> Option<&Reviewer> {
+    worker.reviewer.as_deref().filter(|_| worker.engine.mode() != Mode::Sync)
 }
 
 /// A job whose queue fails is delivered again when its lease runs out.

@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 /// How long a document may wait for models, limits and retries together.
 const DEADLINE: Duration = Duration::from_mins(30);
 
+/// Documents that a worker of a fleet takes before any is at a model.
+const FEW: usize = 8;
+
 /// Which documents a model is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
@@ -28,18 +31,40 @@ pub struct Reviewer {
     stage: Stage,
     policy: Policy,
     at_once: usize,
+    /// Others share the work: no more is taken than is sent on at once.
+    modest: bool,
     halted: CancellationToken,
 }
 
 impl Reviewer {
     /// A reviewer that asks about at most `at_once` documents at the same time. The client may allow fewer.
     pub fn new(client: Client, stage: Stage, policy: Policy, at_once: usize) -> Self {
-        Self { client, stage, policy, at_once: at_once.max(1), halted: CancellationToken::new() }
+        Self {
+            client,
+            stage,
+            policy,
+            at_once: at_once.max(1),
+            modest: false,
+            halted: CancellationToken::new(),
+        }
     }
 
-    /// Documents asked about at once.
+    /// The same for a fleet, whose other workers are to have their part of the work: it takes twice as many documents as
+    /// there are requests at the models, and a few to begin with. So one that waits for a limit holds few, and one whose
+    /// models answer has soon as many as they take.
+    #[must_use]
+    pub fn modest(self) -> Self {
+        Self { modest: true, ..self }
+    }
+
+    /// Most documents asked about at once.
     pub fn at_once(&self) -> usize {
         self.at_once
+    }
+
+    /// Documents that may be asked about at once now.
+    pub fn room(&self) -> usize {
+        if self.modest { (2 * self.client.at_backends()).max(FEW).min(self.at_once) } else { self.at_once }
     }
 
     /// The client.

@@ -1,9 +1,11 @@
 //! A model decides, wherever the worker is.
 
+use std::{collections::HashSet, fs, time::Duration};
+
 use sheaf_tests::{
     fleet::{Fleet, by_anybody},
     program::{Running, assert_same},
-    provider::{Provider, Script},
+    provider::{Limit, Provider, Script},
 };
 
 use super::fleet;
@@ -22,16 +24,77 @@ fn worker(fleet: &Fleet, provider: &Provider) -> Running {
     Running::of(command.spawn().unwrap())
 }
 
-#[test]
-fn a_model_decides_every_document_of_a_fleet() {
-    let (fleet, provider) = (fleet(), Provider::start(Script::default()));
-    for number in 0..COUNT {
+/// A set of so many notices, no two alike.
+fn notices(fleet: &Fleet, count: usize) {
+    for number in 0..count {
         let text = format!(
             "Notice {number:03}\n\nThe board of the harbour met on the east quay and agreed to replace crane {number:03}. \
              It will cost four million euros, of which the state pays one half. The work begins in May."
         );
         fleet.room().write(format!("set/{number:03}.txt"), text);
     }
+}
+
+/// Four processes send what one key allows, without one refusal.
+#[test]
+fn four_workers_keep_the_limit_of_one_key() {
+    const REQUESTS: usize = 120;
+    let limit = Limit::Requests { per_minute: 600.0, bucket: 10.0 };
+    let script = Script { limit, latency: Duration::from_millis(20), ..Script::default() };
+    let (fleet, provider) = (fleet(), Provider::start(script));
+    notices(&fleet, REQUESTS);
+    let coordinator = fleet.run(&["set", "--llm", "always", "--rpm", "600"]);
+    let workers: [_; 4] = std::array::from_fn(|_| worker(&fleet, &provider));
+    let ended = coordinator.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let seen = provider.seen();
+    assert_eq!((seen.status(200), seen.status(429)), (REQUESTS, 0));
+    let records = fleet.room().records("out");
+    let hands: HashSet<_> = records.iter().map(|record| record["worker"].to_string()).collect();
+    assert!(hands.len() > 1, "the work was shared: {hands:?}");
+    let took = seen.arrivals.last().unwrap().duration_since(seen.arrivals[0]).as_secs_f64();
+    let ideal = (REQUESTS - 10) as f64 / 10.0;
+    println!("{REQUESTS} requests of four workers in {took:.2} s, {:.3} of the ideal", took / ideal);
+    fleet.disband(workers);
+}
+
+#[test]
+fn a_fleet_never_exceeds_its_budget_and_does_the_rest_when_it_is_raised() {
+    let (fleet, provider) = (fleet(), Provider::start(Script::latency(Duration::from_millis(5))));
+    notices(&fleet, COUNT);
+    fleet.room().write("probe/one.txt", fs::read(fleet.room().path().join("set/000.txt")).unwrap());
+    let mut workers = vec![worker(&fleet, &provider), worker(&fleet, &provider)];
+    let one = {
+        let ended = fleet.run(&["probe", "--llm", "always", "--fresh"]).end();
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+        provider.seen().tokens()
+    };
+    let before = provider.seen();
+    let ceiling = 20 * one + 1_800;
+    let ended =
+        fleet.run(&["set", "--llm", "always", "--fresh", "--budget-tokens", &ceiling.to_string()]).end();
+    assert_eq!(ended.status, Some(3), "{}", ended.stderr);
+    let spent = provider.seen().tokens() - before.tokens();
+    assert!(spent <= ceiling, "{spent} of {ceiling} tokens");
+    let records = fleet.room().records("out");
+    let incomplete = records.iter().filter(|record| record["error"]["kind"] == "budget").count();
+    let asked = provider.seen().requests;
+    assert_eq!((records.len(), incomplete), (COUNT, COUNT - (asked - before.requests)), "{}", ended.stdout);
+    assert!(incomplete > 0 && incomplete < COUNT, "{incomplete} of {COUNT}");
+
+    // Another worker knows what was spent, too.
+    workers.push(worker(&fleet, &provider));
+    let more = (100 * one + 1_800).to_string();
+    let ended = fleet.run(&["set", "--llm", "always", "--budget-tokens", &more]).end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert_eq!(provider.seen().requests, asked + incomplete, "only what was incomplete is asked about");
+    fleet.disband(workers);
+}
+
+#[test]
+fn a_model_decides_every_document_of_a_fleet() {
+    let (fleet, provider) = (fleet(), Provider::start(Script::default()));
+    notices(&fleet, COUNT);
     let mut coordinator = fleet.run(&["set", "--llm", "always"]);
     let [mut without] = fleet.workers(&[]);
     let missing = "the run asks models, and none is configured on this host";

@@ -277,6 +277,11 @@ impl Client {
         snapshot
     }
 
+    /// Requests that are at a backend now: sent and not answered. Those that wait for limits or slots are not among them.
+    pub fn at_backends(&self) -> usize {
+        self.parts.statistics.at_backends()
+    }
+
     /// Why the client has stopped for good: a wrong key, a model that does not exist, an empty account.
     pub fn stopped(&self) -> Option<ModelError> {
         self.parts.pool.stopped()

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,17 @@ const LONGEST_MS: u64 = 3_600_000;
 pub(crate) struct Statistics {
     backends: Vec<Mutex<Backend>>,
     rest: Mutex<Rest>,
+    /// Requests that are at a backend now.
+    at_backends: AtomicUsize,
+}
+
+/// A request that is at a backend; dropped, it is back.
+pub(crate) struct AtBackend<'s>(&'s Statistics);
+
+impl Drop for AtBackend<'_> {
+    fn drop(&mut self) {
+        self.0.at_backends.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +65,22 @@ impl Statistics {
             latency: Histogram::new_with_max(LONGEST_MS, 3).ok(),
             cost: Cost::default(),
         };
-        Self { backends: names.map(|name| Mutex::new(backend(name))).collect(), rest: Mutex::default() }
+        Self {
+            backends: names.map(|name| Mutex::new(backend(name))).collect(),
+            rest: Mutex::default(),
+            at_backends: AtomicUsize::new(0),
+        }
+    }
+
+    /// A request leaves for a backend.
+    pub(crate) fn leaves(&self) -> AtBackend<'_> {
+        self.at_backends.fetch_add(1, Ordering::Relaxed);
+        AtBackend(self)
+    }
+
+    /// Requests that are at a backend now: sent and not answered, those that wait for limits or slots not among them.
+    pub(crate) fn at_backends(&self) -> usize {
+        self.at_backends.load(Ordering::Relaxed)
     }
 
     fn backend(&self, member: usize) -> Option<MutexGuard<'_, Backend>> {

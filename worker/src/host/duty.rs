@@ -202,7 +202,7 @@ impl Duty {
         let settings = ClientSettings::default();
         let (client, at_once) = models::client(&config, &found, &prices, &settings, Some(sharing))?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
-        Ok(Some(Reviewer::new(client, stage, policy, at_once)))
+        Ok(Some(Reviewer::new(client, stage, policy, at_once).modest()))
     }
 }
 

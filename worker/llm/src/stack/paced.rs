@@ -54,7 +54,9 @@ impl<B: Below<ModelRequest, ModelAnswer>> Step<Attempt, B> for Paced {
         call.journal.leaves(self.member);
         call.sent.store(true, Ordering::Relaxed);
         let began = now();
+        let at_backend = self.statistics.leaves();
         let result = below.oneshot(call.request).await;
+        drop(at_backend);
         let spent = now().saturating_duration_since(began);
         call.journal.returns(spent);
         match result {

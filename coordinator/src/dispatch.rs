@@ -9,12 +9,13 @@ use std::{
 use sheaf_common::{
     fleet::Assignment,
     id::WorkerId,
-    queue::{Held, JobQueue, QueueError, RedisQueue, Tallies},
+    queue::{Held, JobQueue, QueueCounts, QueueError, RedisQueue, Tallies},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    contents::Contents,
     fleet::{Backlog, FleetService},
     folder::Accepted,
     progress::{FleetSnapshot, Tally},
@@ -29,8 +30,8 @@ const LAST_LOOK: Duration = Duration::from_secs(5);
 const SILENT: Duration = Duration::from_secs(3);
 /// After its start a coordinator knows no worker yet: those that live register again within this time.
 const REUNION: Duration = Duration::from_secs(2);
-/// Documents of which something is lost, on their way to being done again.
-pub(crate) const LOST: usize = 64;
+/// Losses of Redis, on their way to being done again.
+pub(crate) const LOSSES: usize = 8;
 
 /// What a run needs to be done by the fleet.
 #[derive(Debug)]
@@ -48,8 +49,9 @@ pub(crate) struct Tender {
     pub(crate) dispatch: Dispatch,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) tally: Arc<Tally>,
-    /// Where documents go whose jobs Redis has lost.
-    pub(crate) lost: mpsc::Sender<Accepted>,
+    pub(crate) contents: Arc<Contents>,
+    /// Where documents go whose jobs Redis has lost; no more of them than are in flight.
+    pub(crate) lost: mpsc::Sender<Vec<Accepted>>,
 }
 
 impl Tender {
@@ -95,8 +97,10 @@ impl Tender {
                 tracing::warn!(%worker, jobs, "the jobs of a lost worker were taken back");
             }
         }
+        let pushed_before = self.in_flight.pushed_ones();
         let tallies = queue.tallies().await?;
         self.show(tallies);
+        self.look_for_the_lost(&pushed_before, tallies).await?;
         let done_per_second =
             self.tally.snapshot().recorded() as f64 / begun.elapsed().as_secs_f64().max(1.0);
         let jobs = (tallies.counts.ready + tallies.counts.delayed) as u64;
@@ -123,9 +127,24 @@ impl Tender {
         let queue = &self.dispatch.queue;
         queue.mend().await?;
         let held: Held = queue.held().await?;
-        let missing: Vec<u64> = pushed.into_iter().filter(|sequence| !held.is_under_way(*sequence)).collect();
+        self.do_again(pushed.into_iter().filter(|sequence| !held.is_under_way(*sequence)).collect()).await
+    }
+
+    /// Nothing is in the queue, nothing is leased and nothing waits to be collected: then nothing that was pushed before can
+    /// still be under way. So end entries that were removed from a stream by hand.
+    async fn look_for_the_lost(&self, pushed_before: &[u64], tallies: Tallies) -> Result<(), QueueError> {
+        if tallies.counts != QueueCounts::default() || pushed_before.is_empty() {
+            return Ok(());
+        }
+        let still: HashSet<u64> = self.in_flight.pushed_ones().into_iter().collect();
+        self.do_again(pushed_before.iter().copied().filter(|sequence| still.contains(sequence)).collect())
+            .await
+    }
+
+    /// Has documents done again whose jobs are gone, and those that waited for their answer.
+    async fn do_again(&self, sequences: Vec<u64>) -> Result<(), QueueError> {
         // Recorded meanwhile: then nothing is missing.
-        let missing = self.in_flight.pull_back(&missing);
+        let missing = self.in_flight.pull_back(&sequences);
         if missing.is_empty() {
             return Ok(());
         }
@@ -133,14 +152,18 @@ impl Tender {
             documents = missing.len(),
             "Redis has lost jobs; their documents are downloaded again"
         );
-        let sequences: Vec<u64> = missing.iter().map(|accepted| accepted.sequence).collect();
-        queue.forget(&sequences).await?;
-        for accepted in missing {
+        let sequences: Vec<u64> = missing.iter().map(|(accepted, _)| accepted.sequence).collect();
+        self.dispatch.queue.forget(&sequences).await?;
+        let mut again = Vec::new();
+        for (accepted, content) in missing {
             self.tally.analysed();
-            if self.lost.send(accepted).await.is_err() {
-                break;
-            }
+            again.push(accepted);
+            // What is downloaded now may be something else: whoever has the same content claims it for itself.
+            let waiting = content.map(|content| self.contents.settle(content, None)).unwrap_or_default();
+            again.extend(waiting.into_iter().map(|copy| copy.accepted));
         }
+        // Nobody takes them when the run has ended.
+        let _ended = self.lost.send(again).await;
         Ok(())
     }
 

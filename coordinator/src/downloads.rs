@@ -6,7 +6,7 @@ use std::{
     io::Read,
     path::Path,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -34,6 +34,18 @@ use crate::{
 
 /// Bytes from which hashing leaves the runtime's threads, and a document is analysed before others.
 const LARGE: usize = 1 << 20;
+
+/// Between attempts at a queue that takes nothing.
+const PUSH_WAIT: Duration = Duration::from_secs(1);
+
+/// What became of a push.
+enum Pushed {
+    Yes,
+    /// The job does not fit, ever.
+    Never(QueueError),
+    /// The run is draining: the document is still to be done.
+    NotNow,
+}
 
 /// What is downloaded through the pool.
 #[derive(Debug)]
@@ -65,6 +77,7 @@ pub(crate) struct Downloads<Q> {
     pub(crate) tally: Arc<Tally>,
     pub(crate) max_workers: usize,
     pub(crate) max_bytes: u64,
+    pub(crate) shutdown: Shutdown,
 }
 
 /// Where accepted documents and sitemaps are handed in.
@@ -232,17 +245,18 @@ impl<Q: JobQueue> Downloads<Q> {
         };
         let timings = Timings { fetch: arrived.fetch_ms, ..Timings::default() };
         let copy = Copy { accepted: accepted.clone(), attempts: arrived.attempts, timings };
-        // A job that Redis has lost is pushed again: its content is claimed already, by itself.
-        let claim = if self.in_flight.content(accepted.sequence) == Some(key) {
-            Claim::Fresh
-        } else {
-            self.contents.claim(key, copy)
-        };
-        match claim {
+        // Redis had lost its job and has it after all: it was recorded meanwhile.
+        if !self.in_flight.has(accepted.sequence) {
+            return;
+        }
+        match self.contents.claim(key, copy) {
             Claim::Waiting => {}
             Claim::Answered(recorded, copy) => self.arrive(Arrival::Copied(copy, recorded)).await,
             Claim::Fresh => {
-                self.in_flight.claimed(accepted.sequence, key);
+                if !self.in_flight.claimed(accepted.sequence, key) {
+                    self.contents.settle(key, None);
+                    return;
+                }
                 // The longest first: begun last, one would keep a run waiting for one worker (Graham 1969).
                 let priority = if body.len() >= LARGE { Priority::High } else { Priority::Normal };
                 let job = Job {
@@ -261,13 +275,38 @@ impl<Q: JobQueue> Downloads<Q> {
                     priority,
                 };
                 self.tally.queued();
-                match self.queue.push(job).await {
-                    Ok(()) => self.in_flight.pushed(accepted.sequence),
-                    Err(error) => {
+                match self.push(job).await {
+                    Pushed::Yes => self.in_flight.pushed(accepted.sequence),
+                    Pushed::Never(error) => {
                         self.tally.analysed();
                         self.fail(accepted, unqueued(&error), arrived.attempts, arrived.fetch_ms).await;
                     }
+                    Pushed::NotNow => {
+                        self.tally.analysed();
+                        self.give_back(&accepted);
+                    }
                 }
+            }
+        }
+    }
+
+    /// Gives a job to the queue. That a queue cannot take anything now is no fault of the document: it is tried again until
+    /// the run drains.
+    async fn push(&self, job: Job) -> Pushed {
+        let mut said = false;
+        loop {
+            match self.queue.push(job.clone()).await {
+                Ok(()) => return Pushed::Yes,
+                Err(error @ QueueError::JobTooLarge { .. }) => return Pushed::Never(error),
+                Err(error) if said => tracing::debug!(%error, "still nothing can be queued"),
+                Err(error) => {
+                    tracing::warn!(%error, "nothing can be queued, trying again");
+                    said = true;
+                }
+            }
+            let waited = self.shutdown.draining().run_until_cancelled(tokio::time::sleep(PUSH_WAIT)).await;
+            if waited.is_none() {
+                return Pushed::NotNow;
             }
         }
     }
@@ -325,7 +364,7 @@ fn unqueued(error: &QueueError) -> Fault {
     Fault::new(FaultKind::Internal, format!("the document could not be queued: {error}"), "run again")
 }
 
-fn milliseconds(duration: std::time::Duration) -> f64 {
+fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 

@@ -69,14 +69,15 @@ impl InFlight {
         self.all().iter().filter(|(_, traveller)| traveller.pushed).map(|(sequence, _)| *sequence).collect()
     }
 
-    /// Documents that the queue has lost, those among them that are still in flight: they are pushed no more.
-    pub(crate) fn pull_back(&self, sequences: &[u64]) -> Vec<Accepted> {
+    /// Documents that the queue has lost, those among them that are still in flight, each with the content that it had
+    /// claimed: they are pushed no more and claim nothing.
+    pub(crate) fn pull_back(&self, sequences: &[u64]) -> Vec<(Accepted, Option<ContentKey>)> {
         let mut all = self.all();
         let mut back = Vec::new();
         for sequence in sequences {
             if let Some(traveller) = all.get_mut(sequence).filter(|traveller| traveller.pushed) {
                 traveller.pushed = false;
-                back.push(traveller.accepted.clone());
+                back.push((traveller.accepted.clone(), traveller.content.take()));
             }
         }
         back
@@ -87,9 +88,14 @@ impl InFlight {
         self.all().contains_key(&sequence)
     }
 
-    pub(crate) fn claimed(&self, sequence: u64, content: ContentKey) {
-        if let Some(traveller) = self.all().get_mut(&sequence) {
-            traveller.content = Some(content);
+    /// The document has claimed a content. False when it is no longer in flight.
+    pub(crate) fn claimed(&self, sequence: u64, content: ContentKey) -> bool {
+        match self.all().get_mut(&sequence) {
+            Some(traveller) => {
+                traveller.content = Some(content);
+                true
+            }
+            None => false,
         }
     }
 

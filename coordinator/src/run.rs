@@ -38,7 +38,7 @@ use self::{
 };
 use crate::{
     contents::{ContentKey, Contents},
-    dispatch::{Dispatch, LOST, Tender},
+    dispatch::{Dispatch, LOSSES, Tender},
     downloads::{Desk, Downloads},
     folder::{Accepted, AcceptedLog, FolderError, Frontier, ResultsFile, RunFolder},
     progress::Tally,
@@ -51,6 +51,9 @@ use crate::{
 const ADMITTED: u32 = 4_096;
 /// Outcomes on their way to the recorder.
 const ARRIVALS: usize = 256;
+
+/// How long Redis may hold up the end of a run of which everything is recorded.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Everything a run is told.
 pub struct Plan {
@@ -126,7 +129,7 @@ pub async fn run(
     tally: Arc<Tally>,
     shutdown: &Shutdown,
 ) -> Result<Ended, RunError> {
-    let in_flight = Arc::new(InFlight::default());
+    let (in_flight, contents) = (Arc::new(InFlight::default()), Arc::new(Contents::default()));
     let ended = CancellationToken::new();
     // The workers outlive the drain of the sources: they are told to end when nothing is in flight any more.
     let work = Shutdown::new();
@@ -153,18 +156,25 @@ pub async fn run(
                     worker.run(work).await;
                 }
             });
-            let hands = Hands { queue, working, work, ended, elsewhere: None };
-            conduct(plan, folder, tally, shutdown, in_flight, hands).await
+            let hands = Hands { queue, working, work, ended, in_flight, contents, elsewhere: None };
+            conduct(plan, folder, tally, shutdown, hands).await
         }
         Some(dispatch) => {
             let queue = dispatch.queue.clone();
             let held = queue.held().await?;
-            let (lost, losses) = mpsc::channel(LOST);
-            let tender = Tender { dispatch, in_flight: in_flight.clone(), tally: tally.clone(), lost };
+            let (lost, losses) = mpsc::channel(LOSSES);
+            let tender = Tender {
+                dispatch,
+                in_flight: in_flight.clone(),
+                tally: tally.clone(),
+                contents: contents.clone(),
+                lost,
+            };
             let working = tokio::spawn(tender.tend(work.draining().clone()));
             let elsewhere = Some(Elsewhere { queue: queue.clone(), held, losses });
-            let hands = Hands { queue: Arc::new(queue), working, work, ended, elsewhere };
-            conduct(plan, folder, tally, shutdown, in_flight, hands).await
+            let hands =
+                Hands { queue: Arc::new(queue), working, work, ended, in_flight, contents, elsewhere };
+            conduct(plan, folder, tally, shutdown, hands).await
         }
     }
 }
@@ -177,6 +187,8 @@ struct Hands<Q> {
     work: Shutdown,
     /// Cancelled when nothing more is to be collected.
     ended: CancellationToken,
+    in_flight: Arc<InFlight>,
+    contents: Arc<Contents>,
     elsewhere: Option<Elsewhere>,
 }
 
@@ -186,7 +198,7 @@ struct Elsewhere {
     /// What it held when this process began.
     held: Held,
     /// Documents whose jobs were lost, to be done again.
-    losses: mpsc::Receiver<Accepted>,
+    losses: mpsc::Receiver<Vec<Accepted>>,
 }
 
 async fn conduct<Q: JobQueue>(
@@ -194,11 +206,9 @@ async fn conduct<Q: JobQueue>(
     folder: &RunFolder,
     tally: Arc<Tally>,
     shutdown: &Shutdown,
-    in_flight: Arc<InFlight>,
     hands: Hands<Q>,
 ) -> Result<Ended, RunError> {
-    let Hands { queue, mut working, work, ended, elsewhere } = hands;
-    let contents = Arc::new(Contents::default());
+    let Hands { queue, mut working, work, ended, in_flight, contents, elsewhere } = hands;
     let mut earlier = Earlier::default();
     let results = ResultsFile::open(folder, |recorded, record| {
         earlier.see(&record);
@@ -247,6 +257,7 @@ async fn conduct<Q: JobQueue>(
         tally: tally.clone(),
         max_workers: if plan.mode == Mode::Sync { 1 } else { plan.max_workers },
         max_bytes: plan.fetch.body_bytes,
+        shutdown: shutdown.clone(),
     };
     let desk = downloads.start(HttpFetcher::with_lookup(plan.fetch, plan.lookup)?, shutdown);
     let remote = losses.map(|(queue, losses)| {
@@ -282,7 +293,10 @@ async fn conduct<Q: JobQueue>(
     ended.cancel();
     work.drain();
     working.await?;
-    collecting.await?;
+    // Redis may be away by now; what was recorded is safe without its knowing.
+    if let Ok(ended) = tokio::time::timeout(LAST_WORDS, collecting).await {
+        ended?;
+    }
     if remote.is_some() && shutdown.is_draining() {
         // What waits to be pushed is still to be done, what was pushed is collected by the next part.
         return Ok(Ended::Interrupted);
@@ -292,9 +306,18 @@ async fn conduct<Q: JobQueue>(
         return Ok(Ended::Interrupted);
     }
     if let Some(queue) = remote {
-        queue.finish().await?;
+        leave(&queue).await;
     }
     Ok(Ended::Complete { accepted, results })
+}
+
+/// Removes a complete run from Redis, as far as Redis lets it.
+async fn leave(queue: &RedisQueue) {
+    match tokio::time::timeout(LAST_WORDS, queue.finish()).await {
+        Ok(Ok(_given_up)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the run could not be removed from Redis"),
+        Err(_) => tracing::warn!("the run could not be removed from Redis, which does not answer"),
+    }
 }
 
 /// The tasks that must not end before the documents do.
@@ -329,10 +352,12 @@ impl Parts<'_> {
 }
 
 /// Has documents done again whose jobs were lost.
-async fn hand_in_again(mut losses: mpsc::Receiver<Accepted>, desk: Desk) {
-    while let Some(accepted) = losses.recv().await {
-        if desk.hand_in(accepted).await.is_err() {
-            return;
+async fn hand_in_again(mut losses: mpsc::Receiver<Vec<Accepted>>, desk: Desk) {
+    while let Some(lost) = losses.recv().await {
+        for accepted in lost {
+            if desk.hand_in(accepted).await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use axum::Router;
 use sheaf_common::{
     fault::said,
     fleet::{Assignment, Budget, LlmPolicy, ModelSettings, RedisAccess, Token},
-    queue::{RedisLimits, RedisQueue},
+    queue::{QueueError, RedisLimits, RedisQueue},
     quota::{Amount, Ledger, Totals},
     redis::{Connector, Link, Patience, RedisUrl, inspect},
 };
@@ -45,6 +45,8 @@ pub(super) const LEASE: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long the Redis that a person named may take to answer before the run is given up.
 pub(super) const FIRST_ANSWER: Duration = Duration::from_secs(5);
+/// How a run's state calls the Redis of its own.
+const PRIVATE: &str = "private";
 /// Shards for each master of a cluster: so that hardly one is left without.
 const SHARDS_A_MASTER: u16 = 2;
 
@@ -127,10 +129,19 @@ impl Fleet {
             (private.connector().clone(), Some(private))
         };
         trust(&connector).await?;
+        let place = if private.is_some() { PRIVATE.to_owned() } else { connector.url().to_string() };
+        forget_old_run(folder, &connector, &place).await;
+        if let Some(before) = folder.state.redis.replace(place.clone()).filter(|before| *before != place) {
+            note(&format!(
+                "the queue of this run was at {before}: what is under way there is done again here, and paid for again; \
+                 coordinator purge removes it there"
+            ));
+            folder.state.shards = 0;
+        }
         if folder.state.shards == 0 {
             folder.state.shards = shards(&connector).await?;
-            folder.save_state().map_err(|error| error.to_string())?;
         }
+        folder.save_state().map_err(|error| error.to_string())?;
         let shards = folder.state.shards;
         let limits = RedisLimits { lease: LEASE, ..RedisLimits::default() };
         let run = folder.state.run.clone();
@@ -191,6 +202,24 @@ impl Fleet {
         {
             tracing::warn!(%error, "what the private Redis kept could not be removed");
         }
+    }
+}
+
+/// A run that `--fresh` forgets is removed from Redis as well.
+async fn forget_old_run(folder: &RunFolder, connector: &Connector, place: &str) {
+    let Some(old) = folder.forgotten.as_ref().filter(|old| old.redis.as_deref() == Some(place)) else {
+        return;
+    };
+    let (run, limits) = (old.run.clone(), RedisLimits::default());
+    let patience = Patience::For(FIRST_ANSWER);
+    let queue = RedisQueue::open(connector.clone(), run, old.shards, limits, false, patience).await;
+    let purged = match queue {
+        Ok(queue) => queue.purge().await,
+        Err(QueueError::NoSuchRun(_)) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = purged {
+        tracing::warn!(%error, run = %old.run, "what Redis holds of the forgotten run stays there");
     }
 }
 

@@ -119,6 +119,9 @@ async fn start(
         Err(message) => return complain(&message),
     };
     let mut fleet = None;
+    if port.is_none() {
+        say_of_the_queue(&folder);
+    }
     if let Some(port) = port {
         fleet = match Fleet::begin(arguments, port, &mut folder, &program, models.as_ref()).await {
             Ok(fleet) => Some(fleet),
@@ -204,6 +207,16 @@ fn abandon(folder: RunFolder) {
         && let Err(error) = folder.discard()
     {
         tracing::warn!(%error, "the run that could not begin could not be cleared away");
+    }
+}
+
+/// Says that a run is carried on without the queue that it had.
+fn say_of_the_queue(folder: &RunFolder) {
+    if let Some(before) = folder.state.redis.as_ref().filter(|_| folder.resumed) {
+        note(&format!(
+            "this run had a queue ({before}): what is under way there is done again here; the same command with \
+             --enable-queue takes it up"
+        ));
     }
 }
 

@@ -47,6 +47,8 @@ pub struct RunFolder {
     pub state: State,
     /// Whether the folder holds an earlier part of the same run.
     pub resumed: bool,
+    /// The run that `--fresh` made the folder forget.
+    pub forgotten: Option<State>,
     /// The folder was made for this run.
     made: bool,
     _lock: File,
@@ -142,10 +144,13 @@ impl RunFolder {
                 return Err(FolderError::io(&lock_path, "locking it")(error));
             }
         }
+        let state_path = state_folder.join("state.json");
+        let mut forgotten = None;
         if fresh {
+            // One that cannot be read is forgotten all the same.
+            forgotten = State::read(&state_path).ok().flatten();
             forget(path, &state_folder)?;
         }
-        let state_path = state_folder.join("state.json");
         let earlier = State::read(&state_path)?;
         let resumed = earlier.is_some();
         let state = if let Some(state) = earlier {
@@ -158,7 +163,7 @@ impl RunFolder {
             state.write(&state_path)?;
             state
         };
-        Ok(Self { path: path.to_owned(), state, resumed, made, _lock: lock })
+        Ok(Self { path: path.to_owned(), state, resumed, forgotten, made, _lock: lock })
     }
 
     /// Opens the folder of a run that was begun before, whatever its configuration.

@@ -31,6 +31,9 @@ pub struct State {
     /// Parts into which its queue in Redis is split; 0 before it had one.
     #[serde(default)]
     pub shards: u16,
+    /// Where that queue is: `private`, or the URL without its password.
+    #[serde(default)]
+    pub redis: Option<String>,
     /// What its results depend on.
     pub configuration: Configuration,
 }
@@ -70,7 +73,7 @@ impl State {
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
         let unique = nanoseconds ^ (u64::from(std::process::id()) << 40);
         let run = RunId::new(format!("{}-{}", started.strftime("%Y%m%d"), hex(&unique.to_be_bytes()[2..])));
-        Self { run, started, seconds: 0.0, spent: Usage::default(), shards: 0, configuration }
+        Self { run, started, seconds: 0.0, spent: Usage::default(), shards: 0, redis: None, configuration }
     }
 
     pub(super) fn read(path: &Path) -> Result<Option<Self>, FolderError> {

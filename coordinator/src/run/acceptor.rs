@@ -45,11 +45,7 @@ impl Acceptor {
         shutdown: &Shutdown,
     ) -> Result<AcceptedLog, FolderError> {
         self.all(folder, sources, shutdown).await?;
-        if self.remote {
-            shutdown.draining().run_until_cancelled(self.nothing_in_flight()).await;
-        } else {
-            self.nothing_in_flight().await;
-        }
+        self.settled(shutdown).await;
         Ok(self.log)
     }
 
@@ -78,7 +74,7 @@ impl Acceptor {
             }
         }
         for depth in 1..=self.crawl_depth {
-            self.nothing_in_flight().await;
+            self.settled(shutdown).await;
             if shutdown.is_draining() {
                 return Ok(());
             }
@@ -105,6 +101,15 @@ impl Acceptor {
             "every source was enumerated"
         );
         Ok(())
+    }
+
+    /// Waits until nothing is in flight; in a fleet no longer than until the drain: what is in the queue stays there.
+    async fn settled(&self, shutdown: &Shutdown) {
+        if self.remote {
+            shutdown.draining().run_until_cancelled(self.nothing_in_flight()).await;
+        } else {
+            self.nothing_in_flight().await;
+        }
     }
 
     async fn nothing_in_flight(&self) {

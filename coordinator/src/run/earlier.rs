@@ -54,11 +54,18 @@ pub(super) async fn resume(
     tally: &Tally,
 ) -> Result<u32, RunError> {
     let (mut entered, mut anew) = (0, Vec::new());
+    // Documents that were given up for what another with the same content did.
+    let (mut copies, mut any_replayed) = (Vec::new(), false);
     for accepted in log.replay()? {
         let accepted = accepted?;
         let Some(id) = accepted.id.number() else { continue };
         let sequence = accepted.sequence;
-        let replayed = earlier.given_up.contains(&id) && held.is_queued(sequence);
+        // It was put back, and may have been done again since.
+        let replayed = earlier.given_up.contains(&id) && held.is_under_way(sequence);
+        if earlier.given_up.contains(&id) && !held.was_pushed(sequence) {
+            copies.push(id);
+        }
+        any_replayed |= replayed;
         if replayed {
             earlier.done.remove(&id);
             earlier.statuses.remove(&id);
@@ -73,6 +80,12 @@ pub(super) async fn resume(
             entered += 1;
         } else if held.was_pushed(sequence) {
             anew.push(sequence);
+        }
+    }
+    if any_replayed {
+        for id in copies {
+            earlier.done.remove(&id);
+            earlier.statuses.remove(&id);
         }
     }
     queue.forget(&anew).await?;

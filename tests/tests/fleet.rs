@@ -13,6 +13,8 @@ mod leaving;
 mod models;
 #[path = "fleet/operators.rs"]
 mod operators;
+#[path = "fleet/queue_trouble.rs"]
+mod queue_trouble;
 #[path = "fleet/redis_away.rs"]
 mod redis_away;
 #[path = "fleet/refusals.rs"]

@@ -48,6 +48,22 @@ fn the_service_starts_a_run_with_flags_that_exist() {
 }
 
 #[test]
+fn the_worker_is_started_with_flags_that_exist_and_stops_within_its_grace() {
+    let service = &systemd("sheaf-worker.service")["Service"];
+    let words: Vec<&str> = service["ExecStart"][0].split_whitespace().collect();
+    assert!(words[0].ends_with("/worker") && words[1] == "start");
+    let help = Room::new(env!("CARGO_BIN_EXE_worker-under-test")).run(["start", "--help"]).stdout;
+    for flag in words.iter().filter(|word| word.starts_with("--")) {
+        assert!(help.contains(&format!("{flag} <")), "{flag}");
+    }
+    assert!(help.contains("SHEAF_COORDINATOR"), "the address comes from the environment");
+    let after =
+        |flag: &str| words[words.iter().position(|word| *word == flag).unwrap() + 1].parse::<u64>().unwrap();
+    let stop: u64 = service["TimeoutStopSec"][0].parse().unwrap();
+    assert!(after("--grace") < stop, "what is in flight has its grace before anybody is killed");
+}
+
+#[test]
 fn the_timer_starts_the_service_of_its_name() {
     let timer = systemd("sheaf-run@.timer");
     assert!(timer["Timer"].contains_key("OnCalendar") && timer["Install"]["WantedBy"] == ["timers.target"]);

@@ -29,6 +29,8 @@ const LEASE_WAIT: Duration = Duration::from_millis(500);
 const ROOM_WAIT: Duration = Duration::from_millis(10);
 /// Wait after an error of the queue; the queue's own client has retried before.
 const QUEUE_ERROR_WAIT: Duration = Duration::from_secs(1);
+/// How long an outcome may still wait for its commit after a stop: the work is done, and may have been paid for.
+const LAST_COMMIT: Duration = Duration::from_secs(1);
 
 /// A worker: leases jobs from a queue, has its engine analyse them, commits the outcomes.
 #[derive(Debug)]
@@ -140,7 +142,20 @@ impl<Q: JobQueue> Worker<Q> {
             report(self.queue.release(token, Release::HandBack).await.map(|_| ()));
             return;
         };
-        match self.queue.commit(token, outcome).await {
+        // Nobody may be collecting, or the queue may be away: that must not keep the worker.
+        let overdue = async {
+            shutdown.stopping().cancelled().await;
+            tokio::time::sleep(LAST_COMMIT).await;
+        };
+        let commit = tokio::select! {
+            commit = self.queue.commit(token, outcome) => commit,
+            () = overdue => {
+                // Where the commit came through after all, there is nothing left to give back.
+                report(self.queue.release(token, Release::HandBack).await.map(|_| ()));
+                return;
+            }
+        };
+        match commit {
             Ok(Commit::Committed) => {
                 self.done.fetch_add(1, Ordering::Relaxed);
             }
@@ -188,5 +203,57 @@ fn reviewed_now<Q>(worker: &Worker<Q>) -> Option<&Reviewer> {
 fn report(result: Result<(), QueueError>) {
     if let Err(error) = result {
         tracing::warn!(%error, "the queue failed; the job will be delivered again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sheaf_common::queue::{MemoryQueue, QueueLimits, conformance};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{EngineLimits, child::ChildCommand};
+
+    /// Longer than anything here takes.
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    fn worker(queue: &Arc<MemoryQueue>, stopped: &CancellationToken) -> Worker<MemoryQueue> {
+        let limits = EngineLimits { slots: 2, parse_timeout: PATIENCE, parse_memory_bytes: 1 << 30 };
+        let child = ChildCommand { program: "/nowhere".into(), arguments: Vec::new() };
+        Worker {
+            id: WorkerId::new("w"),
+            queue: queue.clone(),
+            engine: Arc::new(Engine::new(Mode::Async, limits, child)),
+            options: AnalysisOptions::default(),
+            reviewer: None,
+            heartbeat: Heartbeat::start(queue.clone(), PATIENCE, stopped.clone()).unwrap(),
+            paused: watch::channel(false).1,
+            done: Arc::default(),
+        }
+    }
+
+    /// Nobody collects, so that the second commit waits for ever.
+    #[tokio::test]
+    async fn a_commit_that_waits_does_not_hold_up_a_stop() {
+        let queue = Arc::new(MemoryQueue::new(QueueLimits { uncollected: 1, ..QueueLimits::default() }));
+        for sequence in 0..2 {
+            queue.push(conformance::job(sequence)).await.unwrap();
+        }
+        let (stopped, shutdown) = (CancellationToken::new(), Shutdown::new());
+        let _ends_the_heartbeat = stopped.clone().drop_guard();
+        let worker = worker(&queue, &stopped);
+        let (done, heartbeat) = (worker.done.clone(), worker.heartbeat.clone());
+        let mut working = tokio::spawn(worker.run(shutdown.clone()));
+        while done.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(ROOM_WAIT).await;
+        }
+        shutdown.drain();
+        let drained = tokio::time::timeout(LAST_COMMIT, &mut working).await;
+        assert!(drained.is_err() && heartbeat.leases() == 1, "a drain alone waits for the commit");
+        shutdown.stop();
+        assert_eq!(tokio::time::timeout(PATIENCE, working).await.unwrap().unwrap(), Leave::Asked);
+        let back = queue.lease(&WorkerId::new("other"), 2, Duration::ZERO).await.unwrap();
+        assert_eq!(back.len(), 1);
+        assert_eq!((back[0].job.counters.hand_backs, back[0].job.counters.worker_deaths), (1, 0));
     }
 }

@@ -26,6 +26,8 @@ use crate::{
 
 /// Stack of the runtime's threads, in bytes: the blocking pool parses pages nested up to the parser's trusted depth.
 const STACK_BYTES: usize = 16 << 20;
+/// How long giving back and telling what was spent may take after a stop.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The secret that the coordinator shares.
 const TOKEN: &str = "SHEAF_TOKEN";
 
@@ -129,20 +131,40 @@ async fn start(arguments: &StartArguments, settings: SessionSettings) -> Result<
         prices: arguments.prices.clone(),
     };
     let runs = welcome.runs.clone();
-    let mut host = Host::new(host, status, shutdown.clone());
+    let mut host = Host::new(host, status.clone(), shutdown.clone());
     for run in runs {
-        host.obey(sheaf_common::fleet::Order::Assign(run)).await;
+        host.obey(sheaf_common::fleet::Order::Assign(run));
     }
     while let Some(Some(order)) = shutdown.draining().run_until_cancelled(session.next_order()).await {
-        host.obey(order).await;
+        host.obey(order);
     }
     shutdown.draining().cancelled().await;
-    host.finish().await;
+    let overdue = async {
+        shutdown.stopping().cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        () = host.finish() => {}
+        () = overdue => {
+            note(&untold(status.report().load.in_flight));
+            // Without a goodbye it is lost to the coordinator, which then takes back what it holds.
+            return Ok(());
+        }
+    }
     if !session.leave().await {
         note("the coordinator did not hear the goodbye; nothing is held any more");
     }
     note("left: nothing is held any more");
     Ok(())
+}
+
+/// What a worker says that leaves although Redis does not hear of it.
+fn untold(held: u32) -> String {
+    let seconds = LAST_WORDS.as_secs();
+    format!(
+        "left without an answer from Redis for {seconds} s: documents not given back, {held}, are delivered again when \
+         their leases have run out; what models cost at last may count in full"
+    )
 }
 
 /// The file that is running, even when another was put in its place meanwhile.

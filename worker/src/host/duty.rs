@@ -31,8 +31,8 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from
 /// After the first failure, which may be the end of the run.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long telling what was spent may hold up the end.
-const FLUSH: Duration = Duration::from_secs(5);
+/// How long telling what was spent may hold up the end: less than a worker has left that was told to stop.
+const FLUSH: Duration = Duration::from_secs(3);
 
 /// One run, from assignment to withdrawal.
 pub(super) struct Duty {

@@ -8,11 +8,13 @@
 
 mod duty;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sheaf_common::{
-    fleet::{Assignment, Intake, Order},
+    fleet::{Assignment, Budget, Intake, Order},
     id::{RunId, WorkerId},
     shutdown::Shutdown,
 };
@@ -46,7 +48,7 @@ pub struct HostSettings {
     pub prices: Option<std::path::PathBuf>,
 }
 
-/// Works on the runs that are assigned to it.
+/// Works on the runs that are assigned to it. An order is obeyed at once: nothing waits for documents in flight.
 #[derive(Debug)]
 pub struct Host {
     settings: Arc<HostSettings>,
@@ -58,8 +60,11 @@ pub struct Host {
     share: watch::Sender<u32>,
     status: Arc<Status>,
     duties: HashMap<RunId, Part>,
+    /// Parts of withdrawn runs that finish what is in flight.
+    ending: HashMap<RunId, JoinHandle<()>>,
 }
 
+/// The work on one run, under one assignment.
 #[derive(Debug)]
 struct Part {
     assignment: Assignment,
@@ -78,17 +83,19 @@ impl Host {
             share: watch::Sender::new(1),
             status,
             duties: HashMap::new(),
+            ending: HashMap::new(),
         }
     }
 
     /// Does what it is told.
-    pub async fn obey(&mut self, order: Order) {
+    pub fn obey(&mut self, order: Order) {
+        self.ending.retain(|_, ending| !ending.is_finished());
         match order {
-            Order::Assign(assignment) => self.assign(assignment).await,
+            Order::Assign(assignment) => self.assign(assignment),
             Order::Withdraw(run) => {
                 if let Some(part) = self.duties.remove(&run) {
                     tracing::info!(%run, "the run was withdrawn");
-                    part.end().await;
+                    self.ending.insert(run, part.end());
                 }
             }
             Order::Pause => {
@@ -114,16 +121,19 @@ impl Host {
         for (_, part) in self.duties.drain() {
             part.ended().await;
         }
+        for (_, ending) in self.ending.drain() {
+            let _said_before = ending.await;
+        }
     }
 
-    async fn assign(&mut self, assignment: Assignment) {
+    fn assign(&mut self, assignment: Assignment) {
         let run = assignment.run.clone();
-        if self.duties.get(&run).is_some_and(|part| part.assignment == assignment) {
+        if self.duties.get(&run).is_some_and(|part| is_same_work(&part.assignment, &assignment)) {
             return;
         }
-        if let Some(old) = self.duties.remove(&run) {
-            old.end().await;
-        }
+        // At most one of the two is there: whoever began last waits for all before it.
+        let old = self.duties.remove(&run).map(Part::end);
+        let old = old.or_else(|| self.ending.remove(&run));
         tracing::info!(%run, mode = %assignment.mode, "a run was assigned");
         let shutdown = self.shutdown.part();
         let duty = Duty {
@@ -135,16 +145,21 @@ impl Host {
             status: self.status.clone(),
             shutdown: shutdown.clone(),
         };
-        let working = tokio::spawn(duty.work());
+        let working = tokio::spawn(async move {
+            if let Some(old) = old {
+                let _said_before = old.await;
+            }
+            duty.work().await;
+        });
         self.duties.insert(run, Part { assignment, shutdown, working });
     }
 }
 
 impl Part {
-    /// Finishes what is in flight.
-    async fn end(self) {
+    /// Takes nothing new; the task ends with what is in flight.
+    fn end(self) -> JoinHandle<()> {
         self.shutdown.drain();
-        self.ended().await;
+        tokio::spawn(self.ended())
     }
 
     async fn ended(self) {
@@ -152,4 +167,11 @@ impl Part {
             tracing::error!(run = %self.assignment.run, %error, "the work on a run ended by a defect");
         }
     }
+}
+
+/// Whether two assignments of a run are the same work. What was spent before says nothing of it: it grows whenever the
+/// coordinator is started again, and whoever works on the run has the ledger.
+fn is_same_work(known: &Assignment, new: &Assignment) -> bool {
+    let budget = Budget { usd: new.budget.usd, tokens: new.budget.tokens, ..known.budget };
+    *known == Assignment { budget, ..new.clone() }
 }

@@ -32,19 +32,7 @@ fn unparsed(error: &clap::Error) -> Exit {
         let _closed_pipe = error.print();
         return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
     }
-    let text = error.to_string();
-    let mut message = String::new();
-    let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
-    for line in said.take_while(|line| !line.starts_with("For more")).filter(|line| !line.is_empty()) {
-        // A value that begins with dashes is hardly ever meant.
-        if line.starts_with("tip: to pass") {
-            continue;
-        }
-        if !message.is_empty() {
-            message += if message.ends_with(':') { " " } else { "; " };
-        }
-        message += line.trim_start_matches("error: ");
-    }
+    let message = sheaf_worker::cli::in_one_line(error);
     let verb = std::env::args().nth(1).filter(|verb| VERBS.contains(&verb.as_str()));
     let verb = verb.map_or(String::new(), |verb| format!(" {verb}"));
     exit::complain_of_usage(&format!("{message}; see coordinator{verb} --help"))

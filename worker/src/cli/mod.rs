@@ -6,7 +6,7 @@ mod start;
 
 use std::{io::Write, process::ExitCode};
 
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 
 use self::arguments::{Arguments, Command};
 
@@ -22,11 +22,7 @@ pub fn main() -> ExitCode {
     sheaf_common::heap::return_large_blocks();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let wrong = error.use_stderr();
-            let _closed_pipe = error.print();
-            return ExitCode::from(if wrong { USAGE } else { LEFT });
-        }
+        Err(error) => return unparsed(&error),
     };
     match arguments.command {
         Command::Start(arguments) => start::main(&arguments),
@@ -35,6 +31,33 @@ pub fn main() -> ExitCode {
             Err(error) => complain(&format!("the parsing child cannot serve: {error}"), FAILED),
         },
     }
+}
+
+/// Help and version, which were asked for, and what is wrong with a command line, in one line.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _closed_pipe = error.print();
+        return ExitCode::from(if error.use_stderr() { USAGE } else { LEFT });
+    }
+    complain(&format!("{}; see worker start --help", in_one_line(error)), USAGE)
+}
+
+/// What is wrong with a command line, in one line and without the usage.
+pub fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let mut message = String::new();
+    let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    for line in said.take_while(|line| !line.starts_with("For more")).filter(|line| !line.is_empty()) {
+        // A value that begins with dashes is hardly ever meant.
+        if line.starts_with("tip: to pass") {
+            continue;
+        }
+        if !message.is_empty() {
+            message += if message.ends_with(':') { " " } else { "; " };
+        }
+        message += line.trim_start_matches("error: ");
+    }
+    message
 }
 
 /// Says in one line on standard error what is wrong.

@@ -34,6 +34,8 @@ pub struct ShardKeys {
     pub done: String,
     /// Hash: what happened so far, and bytes of unfinished jobs.
     pub counters: String,
+    /// Set: sequences whose body has a key of its own.
+    pub bodies: String,
     tag: String,
 }
 
@@ -51,6 +53,7 @@ impl ShardKeys {
             pushed: key("pushed"),
             done: key("done"),
             counters: key("counters"),
+            bodies: key("bodies"),
             tag,
         }
     }
@@ -71,6 +74,7 @@ impl ShardKeys {
             &self.pushed,
             &self.done,
             &self.counters,
+            &self.bodies,
         ]);
         all
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
@@ -227,7 +226,7 @@ impl Core {
             Err(error) => return Ok(Err((None, error))),
         };
         let body = match parcel::body(fields) {
-            Ok(None) => self.blob(sequence).await?,
+            Ok(None) => self.body(&self.main, sequence).await?,
             Ok(Some(body)) => Ok(body),
             Err(error) => Err(error),
         };
@@ -238,12 +237,6 @@ impl Core {
             }
             Err(error) => Err((Some(job), error)),
         })
-    }
-
-    async fn blob(&self, sequence: u64) -> Result<Result<Bytes, Unreadable>, QueueError> {
-        let key = self.shards[self.shard(sequence)].blob(sequence);
-        let stored: Option<Bytes> = self.main.query("reading a body", cmd("GET").arg(key)).await?;
-        Ok(stored.ok_or(Unreadable::Gone).and_then(parcel::blob))
     }
 
     async fn commit_unreadable(

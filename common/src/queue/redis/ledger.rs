@@ -188,6 +188,9 @@ impl RedisQueue {
             self.purge().await?;
             return Ok(0);
         }
+        for keys in &self.core.shards {
+            self.core.keep_bodies(keys, Some(DEAD_LIFE)).await?;
+        }
         for key in self
             .core
             .shards
@@ -201,9 +204,10 @@ impl RedisQueue {
         Ok(dead)
     }
 
-    /// Removes everything of the run. Bodies in keys of their own expire.
+    /// Removes everything of the run.
     pub async fn purge(&self) -> Result<(), QueueError> {
         for keys in &self.core.shards {
+            self.core.drop_all_bodies(keys).await?;
             let mut unlink = cmd("UNLINK");
             unlink.arg(keys.all());
             let _gone: u64 = self.core.main.query("removing the run", &unlink).await?;

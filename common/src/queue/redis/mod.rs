@@ -10,11 +10,13 @@
 //! | --- | --- |
 //! | `script` | the operations, one Lua script each |
 //! | `parcel` | jobs and outcomes as they stand in streams |
+//! | `body` | bodies that are too large for their entries |
 //! | `courier` | many callers, few round trips |
 //! | `operation` | what is behind the door's operations, but for |
 //! | `lease` | delivery to one worker, and |
 //! | `ledger` | what a coordinator asks of a run: what Redis holds, what it gave up |
 
+mod body;
 mod courier;
 mod lease;
 mod ledger;
@@ -32,10 +34,7 @@ use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
 
 pub use self::ledger::{DeadLetter, Held, Tallies};
-use self::{
-    courier::Courier,
-    parcel::{Parcel, Place},
-};
+use self::{courier::Courier, parcel::Parcel};
 use super::{Collected, Commit, JobQueue, Leased, QueueCounts, QueueError, Receipt, Release};
 use crate::{
     id::{AttemptToken, RunId, WorkerId},
@@ -57,7 +56,7 @@ const TAKEN_BACK: usize = 64;
 pub struct RedisLimits {
     /// Jobs waiting to be leased, a shard; a push beyond it waits.
     pub ready_jobs: usize,
-    /// Bytes of unfinished jobs in a shard's streams; a push beyond it waits.
+    /// Bytes of unfinished jobs in a shard, their bodies among them; a push beyond it waits.
     pub ready_bytes: usize,
     /// Batches of outcomes waiting to be collected, a shard; a commit beyond it waits. What is committed while another
     /// batch is on its way makes one batch.
@@ -66,8 +65,6 @@ pub struct RedisLimits {
     pub lease: Duration,
     /// Bytes up to which a body stands in its stream's entry; a larger one has its own key.
     pub inline_bytes: usize,
-    /// How long a body's own key lives at most.
-    pub body_life: Duration,
 }
 
 impl Default for RedisLimits {
@@ -78,7 +75,6 @@ impl Default for RedisLimits {
             uncollected: 256,
             lease: Duration::from_secs(30),
             inline_bytes: 64 << 10,
-            body_life: Duration::from_hours(7 * 24),
         }
     }
 }
@@ -215,12 +211,10 @@ impl JobQueue for RedisQueue {
     async fn push(&self, job: Job) -> Result<(), QueueError> {
         let parcel = Parcel::of(&job, self.core.limits.inline_bytes);
         drop(job);
-        let stored =
-            if parcel.place == Place::Blob { parcel.bytes() - parcel.body.len() } else { parcel.bytes() };
-        if stored > self.core.limits.ready_bytes {
-            return Err(QueueError::JobTooLarge { bytes: stored, limit: self.core.limits.ready_bytes });
+        if parcel.size > self.core.limits.ready_bytes {
+            return Err(QueueError::JobTooLarge { bytes: parcel.size, limit: self.core.limits.ready_bytes });
         }
-        let parcel = self.core.store_blob(parcel).await?;
+        let parcel = self.core.store_body(parcel).await?;
         self.pushes.send(parcel).await
     }
 
@@ -253,7 +247,7 @@ impl JobQueue for RedisQueue {
         let commit = self.commits.send(finished).await?;
         self.core.leases().remove(&token);
         if lease.blob && commit != Commit::LeaseLost {
-            self.core.drop_blob(lease.sequence).await;
+            self.core.drop_body(lease.sequence).await;
         }
         Ok(commit)
     }

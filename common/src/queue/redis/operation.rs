@@ -6,13 +6,12 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
 use super::{
     Core, Finished, Lease, TAKEN_BACK, entry_id,
-    parcel::{Parcel, Place},
+    parcel::Parcel,
     script::{COMMIT, EXTEND, OPEN, PUSH, RECLAIM, RELEASE},
 };
 use crate::{
@@ -38,6 +37,7 @@ impl Core {
                 &keys.dead,
                 &keys.pushed,
                 &keys.done,
+                &keys.bodies,
             ]);
             let arguments = |command: &mut Cmd| {
                 command.arg(GROUP).arg(u8::from(make));
@@ -45,6 +45,9 @@ impl Core {
             let there: u8 = OPEN.run(&self.main, &all, arguments).await?;
             if there == 0 {
                 return Err(QueueError::NoSuchRun(self.run.clone()));
+            }
+            if make {
+                self.keep_bodies(keys, None).await?;
             }
         }
         Ok(())
@@ -66,26 +69,6 @@ impl Core {
         Some((self.shards.get(place / LANES)?, place % LANES + 1))
     }
 
-    pub(super) async fn store_blob(&self, parcel: Parcel) -> Result<Parcel, QueueError> {
-        if parcel.place != Place::Blob {
-            return Ok(parcel);
-        }
-        let key = self.shards[self.shard(parcel.sequence)].blob(parcel.sequence);
-        let mut set = cmd("SET");
-        set.arg(key).arg(&parcel.body[..]).arg("EX").arg(self.limits.body_life.as_secs());
-        let _ok: () = self.main.query("storing a body", &set).await?;
-        Ok(Parcel { body: Bytes::new(), ..parcel })
-    }
-
-    /// A body that stays behind expires.
-    pub(super) async fn drop_blob(&self, sequence: u64) {
-        let key = self.shards[self.shard(sequence)].blob(sequence);
-        let removed: Result<(), _> = self.main.query("removing a body", cmd("UNLINK").arg(key)).await;
-        if let Err(error) = removed {
-            tracing::debug!(%error, "a body stays until it expires");
-        }
-    }
-
     pub(super) async fn push(&self, parcels: &[Arc<Parcel>]) -> Result<Vec<Option<()>>, RedisError> {
         let mut answers = vec![None; parcels.len()];
         for (shard, keys) in self.shards.iter().enumerate() {
@@ -102,7 +85,7 @@ impl Core {
                 for at in &mine {
                     let parcel = &parcels[*at];
                     command.arg(parcel.lane).arg(parcel.sequence).arg(&parcel.job).arg(parcel.place.field());
-                    command.arg(&parcel.body[..]).arg(parcel.bytes());
+                    command.arg(&parcel.body[..]).arg(parcel.size);
                 }
             };
             let taken: usize = PUSH.run(&self.main, &all, arguments).await?;

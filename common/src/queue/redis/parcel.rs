@@ -71,6 +71,8 @@ pub(super) struct Parcel {
     pub(super) place: Place,
     /// Goes into the entry, or into its own key.
     pub(super) body: Bytes,
+    /// Bytes that job and body take in Redis, wherever the body stands.
+    pub(super) size: usize,
 }
 
 impl Parcel {
@@ -92,12 +94,9 @@ impl Parcel {
             Priority::Normal => 3,
             Priority::Low => 4,
         };
-        Self { sequence: job.sequence, lane, job: wire::encode_job(job), place, body }
-    }
-
-    /// Bytes that it takes in Redis.
-    pub(super) fn bytes(&self) -> usize {
-        self.job.len() + self.body.len()
+        let job_bytes = wire::encode_job(job);
+        let size = job_bytes.len() + body.len();
+        Self { sequence: job.sequence, lane, job: job_bytes, place, body, size }
     }
 }
 
@@ -113,7 +112,7 @@ pub(super) enum Unreadable {
     /// The body is not what it is said to be.
     #[error("its body cannot be unpacked: {0}")]
     Body(std::io::Error),
-    /// The body's own key has expired or was removed.
+    /// The body's own key was removed, by hand or with a run that had ended.
     #[error("its body is no longer in Redis")]
     Gone,
 }
@@ -276,6 +275,7 @@ mod tests {
         job.body = (0..100_000).map(|_| fastrand::u8(..)).collect::<Vec<_>>().into();
         let parcel = Parcel::of(&job, 64 << 10);
         assert_eq!(parcel.place, Place::Blob);
+        assert!(parcel.size > job.body.len(), "a body in a key of its own counts like any other");
         assert_eq!(blob(parcel.body).unwrap(), job.body);
     }
 }

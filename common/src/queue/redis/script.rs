@@ -14,6 +14,9 @@ macro_rules! scripts {
 scripts! {
     OPEN: "opening the run", "open.lua";
     PUSH: "pushing jobs", "push.lua";
+    STORE: "storing a body", "store.lua";
+    DROP: "removing a body", "drop.lua";
+    KEEP: "saying how long bodies are kept", "keep.lua";
     PROMOTE: "making due jobs ready", "promote.lua";
     COMMIT: "committing outcomes", "commit.lua";
     RELEASE: "giving a job back", "release.lua";

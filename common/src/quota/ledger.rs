@@ -1,6 +1,9 @@
 //! What a run has spent and set aside, over all its workers.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use redis::Cmd;
 
@@ -10,12 +13,16 @@ use crate::{
     redis::{Link, RedisError, Script},
 };
 
-static HOLD: LazyLock<Script> =
-    LazyLock::new(|| Script::new("setting aside from the budget", include_str!("scripts/hold.lua")));
-static EXTEND: LazyLock<Script> =
-    LazyLock::new(|| Script::new("keeping what is set aside", include_str!("scripts/extend.lua")));
-static SETTLE: LazyLock<Script> =
-    LazyLock::new(|| Script::new("settling with the budget", include_str!("scripts/settle.lua")));
+/// A script of the ledger: each begins with the same lines.
+macro_rules! script {
+    ($name:literal, $file:literal) => {
+        LazyLock::new(|| Script::new($name, concat!(include_str!("scripts/begin.lua"), include_str!($file))))
+    };
+}
+
+static HOLD: LazyLock<Script> = script!("setting aside from the budget", "scripts/hold.lua");
+static EXTEND: LazyLock<Script> = script!("keeping what is set aside", "scripts/extend.lua");
+static SETTLE: LazyLock<Script> = script!("settling with the budget", "scripts/settle.lua");
 
 /// How long a ledger lives when nobody uses it: a run may be taken up again after a holiday.
 const LIFE: Duration = Duration::from_hours(30 * 24);
@@ -38,11 +45,22 @@ impl Amount {
     fn bounded(self) -> [u64; 3] {
         [self.money, self.input, self.output].map(|number| number.min(MOST))
     }
+
+    /// The larger of both, number by number.
+    fn max(self, other: Self) -> Self {
+        Self {
+            money: self.money.max(other.money),
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+        }
+    }
 }
 
 /// The sums of a ledger.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
+    /// When the ledger was begun, in microseconds of Redis's clock: another ledger has another moment. 0: there is none.
+    pub begun: u64,
     /// Spent so far.
     pub spent: Amount,
     /// Set aside, in billionths of a US dollar.
@@ -72,17 +90,34 @@ pub struct Entry {
 }
 
 /// The ledger of a run. Every operation may be repeated when its answer was lost.
+///
+/// It remembers the most that it has seen spent: where Redis has lost the ledger, the next one begins with that, or with
+/// more when somebody else has seen more.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     link: Link,
     keys: BudgetKeys,
-    before: Amount,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// The most that was seen spent, and in which ledger; before any was seen, what is known without one.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    begun: u64,
+    spent: Amount,
 }
 
 impl Ledger {
     /// The ledger of `run`; it begins with what was spent `before`, unless it is there already.
     pub fn new(link: Link, run: &RunId, before: Amount) -> Self {
-        Self { link, keys: BudgetKeys::new(run), before }
+        let seen = Arc::new(Mutex::new(Seen { begun: 0, spent: before }));
+        Self { link, keys: BudgetKeys::new(run), seen }
+    }
+
+    /// The same ledger over another connection: what one has seen the other knows.
+    #[must_use]
+    pub fn over(&self, link: Link) -> Self {
+        Self { link, ..self.clone() }
     }
 
     /// What connects to Redis.
@@ -100,24 +135,27 @@ impl Ledger {
         life: Duration,
     ) -> Result<(Held, Totals), RedisError> {
         let ceiling = |ceiling: Option<u64>| ceiling.map_or(-1, |ceiling| ceiling.min(MOST).cast_signed());
+        let seen = *self.seen();
         let arguments = |command: &mut Cmd| {
-            command.arg(LIFE.as_secs()).arg(life.as_millis() as u64).arg(&entry.name);
+            seen.add_to(command);
+            command.arg(life.as_millis() as u64).arg(&entry.name);
             command.arg(&entry.amount.bounded()).arg(ceiling(money)).arg(ceiling(tokens));
-            command.arg(&self.before.bounded());
         };
-        let [code, totals @ ..]: [u64; 6] = HOLD.run(&self.link, &self.keys.all(), arguments).await?;
+        let [code, totals @ ..]: [u64; 7] = HOLD.run(&self.link, &self.keys.all(), arguments).await?;
         let held = match code {
             1 => Held::Yes,
             2 => Held::NotNow,
             _ => Held::No,
         };
-        Ok((held, Totals::of(totals)))
+        Ok((held, self.note(totals)))
     }
 
     /// Keeps holds from counting as spent for another `life`.
     pub async fn extend(&self, entries: &[Entry], life: Duration) -> Result<(), RedisError> {
+        let seen = *self.seen();
         let arguments = |command: &mut Cmd| {
-            command.arg(LIFE.as_secs()).arg(life.as_millis() as u64);
+            seen.add_to(command);
+            command.arg(life.as_millis() as u64);
             add(command, entries);
         };
         let _count: u64 = EXTEND.run(&self.link, &self.keys.all(), arguments).await?;
@@ -138,24 +176,43 @@ impl Ledger {
         Ok(())
     }
 
-    /// Ends holds with what was spent of each. `batch` numbers the calls of a worker, from 1.
+    /// Ends holds with what was spent of each. `batch` numbers the calls of a worker, from 1; 0 only looks.
     pub async fn settle(
         &self,
         worker: &WorkerId,
         batch: u64,
         entries: &[Entry],
     ) -> Result<Totals, RedisError> {
+        let seen = *self.seen();
         let arguments = |command: &mut Cmd| {
-            command.arg(LIFE.as_secs()).arg(worker.as_str()).arg(batch);
+            seen.add_to(command);
+            command.arg(worker.as_str()).arg(batch);
             add(command, entries);
         };
-        Ok(Totals::of(SETTLE.run(&self.link, &self.keys.all(), arguments).await?))
+        Ok(self.note(SETTLE.run(&self.link, &self.keys.all(), arguments).await?))
+    }
+
+    /// Every change under the lock is complete before anything that could panic.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the ledger has answered.
+    fn note(&self, [begun, money, input, output, held_money, held_tokens]: [u64; 6]) -> Totals {
+        let spent = Amount { money, input, output };
+        if begun != 0 {
+            let mut seen = self.seen();
+            let most = if seen.begun == begun { seen.spent.max(spent) } else { spent };
+            *seen = Seen { begun, spent: most };
+        }
+        Totals { begun, spent, held_money, held_tokens }
     }
 }
 
-impl Totals {
-    fn of([money, input, output, held_money, held_tokens]: [u64; 5]) -> Self {
-        Self { spent: Amount { money, input, output }, held_money, held_tokens }
+impl Seen {
+    /// What every script begins with.
+    fn add_to(self, command: &mut Cmd) {
+        command.arg(LIFE.as_secs()).arg(self.begun).arg(&self.spent.bounded());
     }
 }
 

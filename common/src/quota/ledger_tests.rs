@@ -99,6 +99,36 @@ async fn what_redis_has_lost_is_put_back() {
     assert_eq!(late, Held::No, "it was ended before it came");
 }
 
+#[tokio::test]
+async fn a_ledger_that_redis_lost_begins_with_the_most_that_anybody_has_seen() {
+    let stand = RedisStand::start(&[]);
+    let (first, second) = (ledger(&stand, "r").await, ledger(&stand, "r").await);
+    let (one, other) = (WorkerId::new("one"), WorkerId::new("other"));
+    let looked = async |ledger: &Ledger| ledger.settle(&one, 0, &[]).await.unwrap();
+    assert_eq!(looked(&first).await, Totals::default(), "looking begins no ledger");
+    let before = first.settle(&one, 1, &[entry("one:1", 30)]).await.unwrap();
+    assert_eq!(second.settle(&other, 1, &[entry("other:1", 20)]).await.unwrap().spent, tokens(50));
+    first.remove().await.unwrap();
+    assert_eq!(looked(&first).await.begun, 0);
+
+    // Whoever comes first has seen nothing, the next one a part, the last all.
+    let newcomer = ledger(&stand, "r").await;
+    let (held, anew) = newcomer.hold(&entry("new:1", 10), None, Some(100), MINUTE).await.unwrap();
+    assert_eq!((held, anew.spent), (Held::Yes, tokens(0)));
+    assert!(anew.begun > before.begun);
+    first.extend(&[entry("one:2", 5)], MINUTE).await.unwrap();
+    assert_eq!(looked(&newcomer).await.spent, tokens(30));
+    assert_eq!(second.settle(&other, 2, &[entry("other:2", 7)]).await.unwrap().spent, tokens(57));
+    for ledger in [&first, &second, &newcomer] {
+        let totals = looked(ledger).await;
+        assert_eq!((totals.begun, totals.spent, totals.held_tokens), (anew.begun, tokens(57), 15));
+    }
+    assert_eq!(first.hold(&entry("one:3", 29), None, Some(100), MINUTE).await.unwrap().0, Held::NotNow);
+    // It may be lost again.
+    first.remove().await.unwrap();
+    assert_eq!(newcomer.settle(&one, 1, &[entry("one:4", 1)]).await.unwrap().spent, tokens(58));
+}
+
 /// What one of four workers does.
 #[derive(Debug, Clone)]
 enum Step {
@@ -112,6 +142,8 @@ enum Step {
     Extend(usize),
     /// Falls silent: everything it holds is overdue.
     Die(usize),
+    /// Redis loses the ledger, and everybody tells the next one what is held.
+    Lose,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -122,6 +154,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => worker.clone().prop_map(Step::Again),
         1 => worker.clone().prop_map(Step::Extend),
         1 => worker.prop_map(Step::Die),
+        1 => Just(Step::Lose),
     ]
 }
 
@@ -172,6 +205,18 @@ fn spent_and_held_together_never_exceed_the_ceiling_over_four_workers() {
                             .map(|(number, most)| entry(&format!("w{worker}:{number}"), *most))
                             .collect();
                         ledgers[worker].extend(&entries, MINUTE).await.unwrap();
+                    }
+                    Step::Lose => {
+                        ledgers[0].remove().await.unwrap();
+                        for worker in 0..4 {
+                            // What the lost one was told is not told again.
+                            batches[worker].1.clear();
+                            let entries: Vec<Entry> = held[worker]
+                                .iter()
+                                .map(|(number, most)| entry(&format!("w{worker}:{number}"), *most))
+                                .collect();
+                            ledgers[worker].extend(&entries, MINUTE).await.unwrap();
+                        }
                     }
                     Step::Die(worker) => {
                         // Due in no time: with the next hold that anybody asks for they have spent everything.

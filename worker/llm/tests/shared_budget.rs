@@ -11,7 +11,7 @@ use provider::{Answering, answer, failure, request, requests, spec};
 use sheaf_common::{
     id::{RunId, WorkerId},
     quota::{Amount, Ledger},
-    redis::{Link, Patience, stand::RedisStand},
+    redis::{Link, Patience, command, stand::RedisStand},
 };
 use sheaf_llm::{
     BackendSpec, Ceilings, Client, ClientSettings, Cost, ModelErrorKind, ModelRequest, NanoDollars,
@@ -30,7 +30,7 @@ async fn link(stand: &RedisStand) -> Link {
 
 async fn budget(stand: &RedisStand, worker: &str, ceilings: Ceilings) -> SharedBudget {
     let (run, worker) = (RunId::new("run"), WorkerId::new(worker));
-    SharedBudget::open(&link(stand).await, &run, worker, ceilings, Cost::default())
+    SharedBudget::open(&link(stand).await, &run, &worker, ceilings, Cost::default())
 }
 
 fn client(budget: &SharedBudget, latency: Duration) -> Client {
@@ -209,4 +209,55 @@ async fn without_a_ceiling_nothing_is_asked() {
     let client = client(&budget, Duration::ZERO);
     assert!(client.ask(request(1)).await.is_ok());
     assert_eq!(tokens(client.spent()), ANSWER.input + ANSWER.output);
+}
+
+/// A worker keeps its name when it begins a run again.
+#[tokio::test]
+async fn a_worker_that_begins_a_run_again_goes_on_counting() {
+    let stand = RedisStand::start(&[]);
+    let each = ANSWER.input + ANSWER.output;
+    for part in 1..=3 {
+        let budget = budget(&stand, "w", TOKENS(10_000)).await;
+        assert!(client(&budget, Duration::ZERO).ask(request(part)).await.is_ok());
+        budget.flush().await;
+        assert_eq!(ledger(&stand).await, (part * each, 0));
+    }
+    // Two at once, as when one still ends: neither takes the other's hold for its own.
+    let budgets = [budget(&stand, "w", TOKENS(10_000)).await, budget(&stand, "w", TOKENS(10_000)).await];
+    let clients = budgets.each_ref().map(|budget| client(budget, Duration::from_millis(50)));
+    assert!(
+        join_all(clients.each_ref().map(|client| client.ask(request(9)))).await.iter().all(Result::is_ok)
+    );
+    join_all(budgets.each_ref().map(SharedBudget::flush)).await;
+    assert_eq!(ledger(&stand).await, (5 * each, 0));
+}
+
+#[tokio::test]
+async fn a_redis_that_forgets_gives_no_second_budget() {
+    let stand = RedisStand::start(&[]);
+    let each = ANSWER.input + ANSWER.output;
+    let (one, other) = (budget(&stand, "one", TOKENS(300)).await, budget(&stand, "other", TOKENS(300)).await);
+    for id in 0..3 {
+        assert!(client(&one, Duration::ZERO).ask(request(id)).await.is_ok());
+    }
+    one.flush().await;
+    // What is held while Redis forgets is held afterwards, too.
+    let slow = client(&one, Duration::from_secs(1));
+    let asking = tokio::spawn(async move { slow.ask(request(3)).await });
+    while ledger(&stand).await.1 == 0 {
+        sleep(Duration::from_millis(2)).await;
+    }
+    let emptied: String = link(&stand).await.query("emptying", &command("FLUSHALL")).await.unwrap();
+    assert_eq!((emptied.as_str(), ledger(&stand).await), ("OK", (0, 0)));
+    let mut answered = 4;
+    while client(&one, Duration::ZERO).ask(request(4)).await.is_ok() {
+        answered += 1;
+    }
+    assert!(asking.await.unwrap().is_ok());
+    let error =
+        client(&other, Duration::ZERO).ask(ModelRequest { most_output_tokens: 300, ..request(5) }).await;
+    assert_eq!(error.unwrap_err().kind, ModelErrorKind::Budget);
+    one.flush().await;
+    assert_eq!(ledger(&stand).await, (answered * each, 0));
+    assert!(answered * each <= 300, "{answered} answers");
 }

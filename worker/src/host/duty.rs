@@ -142,7 +142,7 @@ impl Duty {
         };
         Sharing {
             limits: SharedLimits::connect(&link, worker.clone()),
-            budget: SharedBudget::open(&link, &self.assignment.run, worker.clone(), ceilings, spent),
+            budget: SharedBudget::open(&link, &self.assignment.run, worker, ceilings, spent),
             host: self.settings.host.clone(),
         }
     }

@@ -1,18 +1,20 @@
-#!lua flags=allow-oom
 -- Ends holds: what they had set aside comes back, and what their requests cost is spent. A batch that was taken in
 -- already, of which the answer was lost, changes nothing.
 --
--- KEYS 1-4  as hold.lua has them
--- ARGV 1  seconds that the ledger lives when nobody uses it
--- ARGV 2  the worker
--- ARGV 3  number of the batch among those of the worker, from 1
--- ARGV 4..  for each hold: its name; money, input tokens, output tokens spent
+-- KEYS 1-4, ARGV 1-5  as begin.lua has them
+-- ARGV 6  the worker
+-- ARGV 7  number of the batch among those of the worker, from 1; 0 only looks, and begins no ledger
+-- ARGV 8..  for each hold: its name; money, input tokens, output tokens spent
 --
--- Returns {money spent, input tokens spent, output tokens spent, money held, tokens held}.
-local field = 'batch:' .. ARGV[2]
-if (tonumber(redis.call('HGET', KEYS[1], field)) or 0) < tonumber(ARGV[3]) then
-    redis.call('HSET', KEYS[1], field, ARGV[3])
-    for at = 4, #ARGV, 4 do
+-- Returns {when the ledger was begun (0: there is none), money spent, input tokens spent, output tokens spent, money held,
+-- tokens held}.
+local field, batch = 'batch:' .. ARGV[6], tonumber(ARGV[7])
+if batch > 0 or redis.call('EXISTS', KEYS[1]) == 1 then
+    begin()
+end
+if (tonumber(redis.call('HGET', KEYS[1], field)) or 0) < batch then
+    redis.call('HSET', KEYS[1], field, batch)
+    for at = 8, #ARGV, 4 do
         local id = ARGV[at]
         local held, lapsed = redis.call('HGET', KEYS[3], id), redis.call('HGET', KEYS[4], id)
         local money, input, output = string.match(held or lapsed or '0 0 0', '(%d+) (%d+) (%d+)')
@@ -39,8 +41,4 @@ if (tonumber(redis.call('HGET', KEYS[1], field)) or 0) < tonumber(ARGV[3]) then
         redis.call('EXPIRE', KEYS[at], ARGV[1])
     end
 end
-local sums = redis.call('HMGET', KEYS[1], 'money', 'input', 'output', 'held_money', 'held_tokens')
-for at = 1, 5 do
-    sums[at] = tonumber(sums[at]) or 0
-end
-return sums
+return totals({})

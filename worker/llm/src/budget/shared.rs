@@ -49,7 +49,8 @@ struct Shared {
 struct Books {
     /// Tells, and tries again by itself.
     ledger: Ledger,
-    worker: WorkerId,
+    /// The worker, and a part that is this budget's own: one that the same worker opens later counts anew.
+    name: WorkerId,
     pages: Mutex<Pages>,
     /// There is something to tell.
     written: Notify,
@@ -67,18 +68,21 @@ struct Pages {
     telling: Vec<Entry>,
     batch: u64,
     totals: Totals,
+    /// The ledger was begun anew since the holds were last extended: it does not know them.
+    unknown: bool,
     closed: bool,
 }
 
 impl SharedBudget {
     /// The budget of `run` in the Redis behind `link`. `before` is what earlier sessions of the run spent; it counts where
     /// the run has no ledger yet. The ceilings must be the same for every worker.
-    pub fn open(link: &Link, run: &RunId, worker: WorkerId, ceilings: Ceilings, before: Cost) -> Self {
+    pub fn open(link: &Link, run: &RunId, worker: &WorkerId, ceilings: Ceilings, before: Cost) -> Self {
         let amount = before.amount();
-        let ledger = |patience| Ledger::new(link.separate(link.connector().clone(), patience), run, amount);
+        let own_link = |patience| link.separate(link.connector().clone(), patience);
+        let ledger = Ledger::new(own_link(Patience::Endless), run, amount);
         let books = Books {
-            ledger: ledger(Patience::For(Duration::ZERO)),
-            worker,
+            ledger: ledger.over(own_link(Patience::For(Duration::ZERO))),
+            name: WorkerId::new(format!("{worker}:{:016x}", fastrand::u64(..))),
             pages: Mutex::new(Pages {
                 totals: Totals { spent: amount, ..Totals::default() },
                 ..Pages::default()
@@ -88,7 +92,7 @@ impl SharedBudget {
         };
         let shared = Shared {
             ceilings,
-            ledger: ledger(Patience::Endless),
+            ledger,
             books: Arc::new(books),
             turn: tokio::sync::Mutex::new(()),
             bookkeeper: Mutex::default(),
@@ -134,7 +138,7 @@ impl SharedBudget {
             let answer = ledger.hold(&asking.entry, ceilings.money(), ceilings.tokens, LIFE).await;
             asking.is_open = false;
             let (held, totals) = answer.map_err(|error| NoRoom::Unknown(error.to_string()))?;
-            books.pages().totals = totals;
+            books.learn(totals);
             match held {
                 Held::Yes => return Ok(asking.granted()),
                 Held::No => return Err(self.no_room(most, totals)),
@@ -185,7 +189,18 @@ impl Books {
     }
 
     fn name(&self, number: u64) -> String {
-        format!("{}:{number}", self.worker)
+        format!("{}:{number}", self.name)
+    }
+
+    /// What the ledger has answered. One that was begun anew, as Redis has lost the last, is told at once what is held.
+    fn learn(&self, totals: Totals) {
+        let mut pages = self.pages();
+        let before = std::mem::replace(&mut pages.totals, totals).begun;
+        if before != 0 && before != totals.begun {
+            pages.unknown = true;
+            drop(pages);
+            self.written.notify_one();
+        }
     }
 
     /// A hold ends with this much spent.

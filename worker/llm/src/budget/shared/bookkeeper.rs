@@ -14,8 +14,9 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// How long what was told is remembered: a Redis that is started again may have lost its last second.
 const REMEMBERED: Duration = Duration::from_secs(3);
 
-/// What was told, and when.
+/// What was told, when, and to which ledger.
 struct Told {
+    begun: u64,
     batch: u64,
     entries: Vec<Entry>,
     at: Instant,
@@ -62,11 +63,14 @@ async fn round(
     was_lost: bool,
 ) -> Result<bool, RedisError> {
     if was_lost {
-        for Told { batch, entries, .. } in told.iter() {
-            books.ledger.settle(&books.worker, *batch, entries).await?;
+        // What a lost ledger was told is in what the next one begins with.
+        let begun = books.ledger.settle(&books.name, 0, &[]).await?.begun;
+        for Told { batch, entries, .. } in told.iter().filter(|told| told.begun == begun) {
+            books.ledger.settle(&books.name, *batch, entries).await?;
         }
     }
-    if was_lost || *extend <= Instant::now() {
+    let unknown = std::mem::take(&mut books.pages().unknown);
+    if was_lost || unknown || *extend <= Instant::now() {
         let held: Vec<Entry> = {
             let pages = books.pages();
             pages
@@ -84,16 +88,14 @@ async fn round(
     if entries.is_empty() {
         return Ok(false);
     }
-    let totals = books.ledger.settle(&books.worker, batch, &entries).await?;
-    let mut pages = books.pages();
-    pages.telling.clear();
-    pages.totals = totals;
-    drop(pages);
+    let totals = books.ledger.settle(&books.name, batch, &entries).await?;
+    books.pages().telling.clear();
+    books.learn(totals);
     books.told.notify_waiters();
     while told.front().is_some_and(|old| old.at.elapsed() > REMEMBERED) {
         told.pop_front();
     }
-    told.push_back(Told { batch, entries, at: Instant::now() });
+    told.push_back(Told { begun: totals.begun, batch, entries, at: Instant::now() });
     Ok(true)
 }
 

@@ -3,19 +3,27 @@
 //! The server is the child of a keeper, a process of this program that ends it when the coordinator ends, however that
 //! happens: the keeper reads its standard input, whose other end the coordinator holds. A server that dies by itself is
 //! started again. Its append-only file stays in the folder, so that the same command carries on.
+//!
+//! A keeper that is killed leaves its server behind. So keeper and server hold the folder's lock, and no other server is
+//! begun there before it is free: two that write one append-only file would ruin it.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | `earlier` | the server of an earlier part of the run, and its end |
+//! | `keeper` | the process that starts the server and ends it |
+//! | `lock` | held as long as anything of a server runs |
+
+mod earlier;
+mod keeper;
+mod lock;
 
 use std::{
     env, fs,
     io::{self, Read, Write},
-    net::{IpAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -25,24 +33,28 @@ use sheaf_common::{
     redis::{AddressError, Connector, Patience, RedisError, RedisUrl},
 };
 
+use self::earlier::Earlier;
+pub use self::keeper::keep;
+
 /// Servers that will do, in order of preference.
 const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
-/// How long a server of an earlier part of the run may take to leave its port.
+/// How long somebody who leaves may take to leave the port, before another one is taken.
 const PORT_WAIT: Duration = Duration::from_secs(10);
 /// How long a server may take to answer, its append-only file read.
 const START: Duration = Duration::from_mins(2);
-/// How often the keeper looks after the server.
+/// How often is looked whether something has come.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a server may take to end in good order.
 const END: Duration = Duration::from_secs(20);
-/// Most times that a server is started again.
-const RESTARTS: u32 = 100;
+/// How long the server of an earlier part may take to end: its keeper may just be ending it.
+const LEAVE: Duration = END.saturating_add(PORT_WAIT);
 /// Its configuration, in its folder.
 const CONFIGURATION: &str = "redis.conf";
 
 /// A running server.
 #[derive(Debug)]
 pub struct PrivateRedis {
+    folder: PathBuf,
     keeper: Child,
     connector: Connector,
 }
@@ -67,6 +79,23 @@ pub enum PrivateRedisError {
     /// It does not answer.
     #[error("the run's own Redis does not answer: {0}; its log is {1}")]
     Silent(RedisError, PathBuf),
+    /// Another one writes in its folder, and does not end.
+    #[error(
+        "a Redis that an earlier part of this run has started still runs{} and did not end within {} s, though it was asked \
+         to: two must not write one file; end it with {}, and give the same command again; its log is {}",
+        process.map_or_else(String::new, |process| format!(" as process {process}")),
+        waited.as_secs(),
+        process.map_or_else(|| "kill".to_owned(), |process| format!("kill {process}")),
+        log.display()
+    )]
+    Occupied {
+        /// Its process, where that is known.
+        process: Option<u32>,
+        /// How long its end was waited for.
+        waited: Duration,
+        /// Where it says how it is.
+        log: PathBuf,
+    },
     /// Its address, which cannot be wrong.
     #[error(transparent)]
     Address(#[from] AddressError),
@@ -79,14 +108,16 @@ impl PrivateRedis {
         let server = installed().ok_or(PrivateRedisError::NotInstalled)?;
         fs::create_dir_all(folder).map_err(failed("making its folder"))?;
         let path = folder.join(CONFIGURATION);
-        let earlier = Earlier::read(&path);
-        let port = match earlier.port {
-            Some(port) if is_free_soon(ip, port).await => port,
-            _ => free_port(ip).map_err(failed("finding a free port"))?,
-        };
-        let password = match earlier.password {
-            Some(password) => password,
-            None => secret().map_err(failed("making its password"))?,
+        let earlier = Earlier::read(folder);
+        let leaving = tokio::task::spawn_blocking(move || earlier.leave(LEAVE).map(|()| earlier));
+        let earlier = leaving.await.map_err(io::Error::other).map_err(failed("ending an earlier one"))??;
+        // A stranger at the port may have been shown the password.
+        let (port, password) = match earlier.access() {
+            Some((port, password)) if is_free_soon(ip, port).await => (port, password.to_owned()),
+            _ => (
+                free_port(ip).map_err(failed("finding a free port"))?,
+                secret().map_err(failed("making its password"))?,
+            ),
         };
         let text = configuration(folder, ip, port, &password);
         // The password is in it.
@@ -109,13 +140,14 @@ impl PrivateRedis {
             .process_group(0)
             .spawn()
             .map_err(failed("starting its keeper"))?;
-        until_open(ip, port).await;
-        let host = if ip.is_unspecified() { "127.0.0.1".to_owned() } else { ip.to_string() };
-        let host = if host.contains(':') { format!("[{host}]") } else { host };
-        let url = RedisUrl::parse(&format!("redis://:{password}@{host}:{port}"))?;
-        match Connector::find(url, Patience::For(START)).await {
-            Ok(connector) => Ok(Self { keeper, connector }),
-            Err(error) => Err(PrivateRedisError::Silent(error, folder.join("redis.log"))),
+        let at = SocketAddr::new(reached(ip), port);
+        let begun = Instant::now();
+        until_open(at).await;
+        let url = RedisUrl::parse(&format!("redis://:{password}@{at}"))?;
+        let left = START.saturating_sub(begun.elapsed());
+        match Connector::find(url, Patience::For(left)).await {
+            Ok(connector) => Ok(Self { folder: folder.to_owned(), keeper, connector }),
+            Err(error) => Err(PrivateRedisError::Silent(error, log(folder))),
         }
     }
 
@@ -129,6 +161,10 @@ impl PrivateRedis {
         drop(self.keeper.stdin.take());
         if let Err(error) = self.keeper.wait() {
             tracing::warn!(%error, "the keeper of the run's own Redis could not be waited for");
+        }
+        // A keeper that was killed has not ended its server.
+        if let Err(error) = Earlier::read(&self.folder).leave(LEAVE) {
+            tracing::warn!(%error, "the run's own Redis could not be ended");
         }
     }
 }
@@ -145,7 +181,7 @@ fn configuration(folder: &Path, ip: IpAddr, port: u16, password: &str) -> String
     let folder = folder.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"");
     format!(
         "# Written anew at every start of the run.\n\
-         bind {ip}\n\
+         bind {}\n\
          port {port}\n\
          requirepass {password}\n\
          dir \"{folder}\"\n\
@@ -154,26 +190,28 @@ fn configuration(folder: &Path, ip: IpAddr, port: u16, password: &str) -> String
          save \"\"\n\
          appendonly yes\n\
          appendfsync everysec\n\
-         maxmemory-policy noeviction\n"
+         maxmemory-policy noeviction\n",
+        bound(ip)
     )
 }
 
-/// What an earlier part of the run chose.
-#[derive(Debug, Default)]
-struct Earlier {
-    port: Option<u16>,
-    password: Option<String>,
+/// Where a server is to listen. Redis takes `::` for IPv6 alone; to everybody else it is every address.
+fn bound(ip: IpAddr) -> String {
+    if ip == IpAddr::V6(Ipv6Addr::UNSPECIFIED) { ":: -0.0.0.0".to_owned() } else { ip.to_string() }
 }
 
-impl Earlier {
-    fn read(path: &Path) -> Self {
-        let text = fs::read_to_string(path).unwrap_or_default();
-        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        Self {
-            port: value("port").and_then(|port| port.parse().ok()),
-            password: value("requirepass").map(str::to_owned),
-        }
+/// Where a server that listens at `ip` is reached from this host.
+fn reached(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
     }
+}
+
+/// Where a server says how it is.
+fn log(folder: &Path) -> PathBuf {
+    folder.join("redis.log")
 }
 
 fn installed() -> Option<PathBuf> {
@@ -185,10 +223,9 @@ fn installed() -> Option<PathBuf> {
 }
 
 /// Waits until the server opens its port: asking it before would only be told as an error.
-async fn until_open(ip: IpAddr, port: u16) {
-    let at = if ip.is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { ip };
+async fn until_open(at: SocketAddr) {
     let begun = Instant::now();
-    while tokio::net::TcpStream::connect((at, port)).await.is_err() && begun.elapsed() < START {
+    while tokio::net::TcpStream::connect(at).await.is_err() && begun.elapsed() < START {
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -208,60 +245,6 @@ fn free_port(ip: IpAddr) -> io::Result<u16> {
     Ok(TcpListener::bind((ip, 0))?.local_addr()?.port())
 }
 
-/// The keeper: runs `server` with the configuration until standard input ends.
-///
-/// # Errors
-///
-/// When the server cannot be started, or dies again and again.
-pub fn keep(server: &Path, configuration: &Path) -> io::Result<()> {
-    let coordinator_gone = Arc::new(AtomicBool::new(false));
-    let gone = coordinator_gone.clone();
-    thread::spawn(move || {
-        let mut nothing = [0; 64];
-        while matches!(io::stdin().read(&mut nothing), Ok(read) if read > 0) {}
-        gone.store(true, Ordering::Relaxed);
-    });
-    let start = || {
-        Command::new(server)
-            .arg(configuration)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-    };
-    let mut running = start()?;
-    let mut restarts = 0;
-    while !coordinator_gone.load(Ordering::Relaxed) {
-        if let Some(status) = running.try_wait()? {
-            restarts += 1;
-            if restarts > RESTARTS {
-                return Err(io::Error::other(format!(
-                    "the server ended {restarts} times, at last with {status}"
-                )));
-            }
-            thread::sleep(LOOK * restarts.min(20));
-            running = start()?;
-        }
-        thread::sleep(LOOK);
-    }
-    end(running)
-}
-
-/// SIGTERM, on which Redis writes what it has and leaves; SIGKILL when it does not.
-fn end(mut running: Child) -> io::Result<()> {
-    if let Some(id) = rustix::process::Pid::from_raw(running.id().cast_signed()) {
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
-    }
-    let begun = Instant::now();
-    while running.try_wait()?.is_none() {
-        if begun.elapsed() > END {
-            return running.kill();
-        }
-        thread::sleep(LOOK);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,11 +252,17 @@ mod tests {
     #[test]
     fn what_an_earlier_part_chose_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(CONFIGURATION);
+        assert!(Earlier::read(folder.path()).access().is_none());
         let text = configuration(folder.path(), "127.0.0.1".parse().unwrap(), 7_001, "secret");
-        fs::write(&path, text).unwrap();
-        let earlier = Earlier::read(&path);
-        assert_eq!((earlier.port, earlier.password.as_deref()), (Some(7_001), Some("secret")));
-        assert!(Earlier::read(Path::new("/nowhere")).port.is_none());
+        fs::write(folder.path().join(CONFIGURATION), text).unwrap();
+        assert_eq!(Earlier::read(folder.path()).access(), Some((7_001, "secret")));
+    }
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_reached_in_its_own_family() {
+        let at = |ip: &str| reached(ip.parse().unwrap()).to_string();
+        assert_eq!([at("0.0.0.0"), at("::"), at("10.0.0.1")], ["127.0.0.1", "::1", "10.0.0.1"]);
+        assert_eq!(bound("::".parse().unwrap()), ":: -0.0.0.0");
+        assert_eq!(bound("::1".parse().unwrap()), "::1");
     }
 }

@@ -40,6 +40,12 @@ impl Connector {
         Self { answer: ANSWER + wait, ..self.clone() }
     }
 
+    /// The same, for whoever has no use for an answer that comes later than `answer`.
+    #[must_use]
+    pub fn answering_within(&self, answer: Duration) -> Self {
+        Self { answer, ..self.clone() }
+    }
+
     /// Where the Redis is.
     pub fn url(&self) -> &RedisUrl {
         &self.url
@@ -55,7 +61,7 @@ impl Connector {
         let info = self.url.info()?;
         if self.cluster {
             let client = ClusterClient::builder([info])
-                .connection_timeout(CONNECT)
+                .connection_timeout(CONNECT.min(self.answer))
                 .response_timeout(self.answer)
                 // Whoever calls tries again, and says so; in here it would be silent.
                 .retries(2)
@@ -63,7 +69,7 @@ impl Connector {
             return Ok(Connection::Cluster(client.get_async_connection().await?));
         }
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
+            .set_connection_timeout(Some(CONNECT.min(self.answer)))
             .set_response_timeout(Some(self.answer));
         let client = Client::open(info)?;
         Ok(Connection::Server(client.get_multiplexed_async_connection_with_config(&config).await?))

@@ -96,6 +96,12 @@ impl Link {
         Self { connector, patience, current: Arc::default(), made: Arc::default(), away: self.away.clone() }
     }
 
+    /// The same connection, for commands that are tried for another time.
+    #[must_use]
+    pub fn patient(&self, patience: Patience) -> Self {
+        Self { patience, ..self.clone() }
+    }
+
     /// What makes its connections.
     pub fn connector(&self) -> &Connector {
         &self.connector

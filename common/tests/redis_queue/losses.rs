@@ -12,7 +12,7 @@ use sheaf_common::{
     redis::{Link, Patience, stand::RedisStand},
 };
 
-use super::{SOON, collect_all, commit_all, limits, opened, outcome, worker};
+use super::{SOON, ask, collect_all, commit_all, limits, opened, outcome, worker};
 
 #[tokio::test]
 async fn a_redis_killed_and_restarted_loses_nothing() {
@@ -161,4 +161,23 @@ async fn damage_by_hand_stops_nobody() {
     }
     assert_eq!(queue.dead_letters(5).await.unwrap()[0].sequence, 77);
     assert!(!queue.release(leased[0].token, Release::HandBack).await.unwrap() || tries > 0);
+}
+
+#[tokio::test]
+async fn outcomes_are_collected_whose_ids_were_passed_already() {
+    let stand = RedisStand::start(&[]);
+    let queue = opened(&stand, "r", 1, RedisLimits::default()).await;
+    queue.push(job(0)).await.unwrap();
+    let leased = queue.lease(&worker("a"), 1, SOON).await.unwrap();
+    commit_all(&queue, &leased).await;
+    let before = queue.collect(10, SOON).await.unwrap();
+    assert_eq!(before.outcomes.len(), 1);
+    let _ok: String = ask(&stand, &["FLUSHALL"]).await;
+    queue.mend().await.unwrap();
+    // As a Redis writes it whose clock is behind.
+    let results = ShardKeys::new(&RunId::new("r"), 0).results;
+    let _id: String = ask(&stand, &["XADD", &results, "1-1", "7", "{"]).await;
+    queue.confirm(before.receipt).await.unwrap();
+    assert_eq!(collect_all(&queue).await, [7], "a receipt from before removes nothing of it");
+    assert_eq!(queue.counts().await.unwrap().uncollected, 0);
 }

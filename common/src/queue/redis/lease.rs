@@ -1,14 +1,15 @@
 //! Delivery to one worker.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
 use super::{
-    BLOCK, Core, Entry, LOOK, Lease, entry_number,
+    BLOCK, Core, Entry, Finished, LOOK, Lease, entry_number,
     parcel::{self, Fields, Unreadable, fields_of},
     script::PROMOTE,
+    shard_of,
 };
 use crate::{
     fault::{Fault, FaultKind},
@@ -25,8 +26,6 @@ use crate::{
 const NEWER_WAIT: Duration = Duration::from_secs(30);
 /// Between attempts at an entry that cannot be read.
 const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
-/// Entries of one's own looked at once after a lost answer.
-const OWN: usize = 1_000;
 
 /// What the script answers: Redis's time, when the next delayed job is due, and the length of each lane.
 type Promoted = (u64, i64, u64, u64, u64, u64);
@@ -35,6 +34,8 @@ type Read = Option<Vec<(String, Vec<Entry>)>>;
 
 impl Core {
     /// Up to `most` jobs. A job that wakes a waiting worker does not come alone when others are there by then.
+    ///
+    /// Jobs that are here are not lost to an error that came after them.
     pub(super) async fn lease(
         &self,
         worker: &WorkerId,
@@ -42,36 +43,82 @@ impl Core {
         wait: Duration,
     ) -> Result<Vec<Leased>, QueueError> {
         let mut known = self.delivering.lock().await;
-        let deadline = Instant::now() + wait;
         let mut leased = Vec::new();
-        loop {
-            // An answer that was lost may have carried jobs that nobody works on.
-            let connections = self.main.connections() + self.reading.connections();
-            if *known != connections {
-                if *known != 0 {
-                    self.give_back_unknown(worker).await?;
-                }
-                *known = connections;
+        match self.fill(worker, most, wait, &mut known, &mut leased).await {
+            Err(error) if leased.is_empty() => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "fewer jobs were leased than there are");
+                Ok(leased)
             }
-            let next_due = self.deliver(worker, most, &mut leased).await?;
+            Ok(()) => Ok(leased),
+        }
+    }
+
+    async fn fill(
+        &self,
+        worker: &WorkerId,
+        most: usize,
+        wait: Duration,
+        known: &mut u64,
+        leased: &mut Vec<Leased>,
+    ) -> Result<(), QueueError> {
+        let deadline = Instant::now() + wait;
+        loop {
+            self.look_for_strays(self.asking(leased), worker, known).await?;
+            let next_due = self.deliver(worker, most, leased).await?;
             let left = deadline.saturating_duration_since(Instant::now());
             if !leased.is_empty() || left.is_zero() {
-                return Ok(leased);
+                // An answer may have been lost in this very call, and the next one may be long in coming.
+                return self.look_for_strays(&self.brief, worker, known).await;
             }
             let pause = next_due.map_or(left, |due| due.min(left));
             match &self.shards[..] {
                 // One wakes it; what came with it is read without waiting.
                 [_] => {
-                    let read =
-                        self.read(&self.reading, &self.shards[0].lanes, worker, 1, Some(pause)).await?;
-                    self.take_all(worker, 0, read, None, most, &mut leased).await?;
+                    let read = self.read(&self.reading, &self.shards[0].lanes, worker, 1, Some(pause)).await;
+                    let taken = match read {
+                        Ok(read) => self.take_all(worker, 0, read, None, most, leased).await,
+                        Err(error) => Err(error),
+                    };
+                    taken.inspect_err(|_| self.suspect(worker, 0))?;
                 }
                 _ => tokio::time::sleep(pause.min(LOOK)).await,
             }
         }
     }
 
-    /// Takes what is ready, shard after shard; tells when the next delayed job is due.
+    /// Gives back what nobody works on, where there may be such: a lost answer may have carried jobs.
+    async fn look_for_strays(
+        &self,
+        link: &Link,
+        worker: &WorkerId,
+        known: &mut u64,
+    ) -> Result<(), QueueError> {
+        let connections = self.main.connections() + self.reading.connections();
+        if *known != connections {
+            if *known != 0 {
+                self.suspect_all(worker);
+            }
+            *known = connections;
+        }
+        match self.give_back_strays(link).await {
+            // Another shard may have jobs; this one is looked at again.
+            Err(error) if self.shards.len() > 1 && !matches!(error, QueueError::NoSuchRun(_)) => {
+                tracing::debug!(%error, "jobs that nobody works on could not be given back yet");
+                Ok(())
+            }
+            looked => looked,
+        }
+    }
+
+    /// Asks the one shard for as long as it takes, but for a moment only while there are other shards, or jobs in hand:
+    /// nobody extends their leases yet.
+    fn asking(&self, leased: &[Leased]) -> &Link {
+        if self.shards.len() == 1 && leased.is_empty() { &self.main } else { &self.brief }
+    }
+
+    /// Takes what is ready, shard after shard; tells when the next delayed job is due. One of several shards that does not
+    /// answer keeps nobody from the others.
     async fn deliver(
         &self,
         worker: &WorkerId,
@@ -79,37 +126,63 @@ impl Core {
         leased: &mut Vec<Leased>,
     ) -> Result<Option<Duration>, QueueError> {
         let mut next: Option<Duration> = None;
+        let (mut answered, mut failed) = (false, None);
         let first = fastrand::usize(..self.shards.len());
         for step in 0..self.shards.len() {
             let shard = (first + step) % self.shards.len();
+            if leased.len() >= most {
+                break;
+            }
+            if self.rests(shard) {
+                continue;
+            }
+            match self.deliver_from(shard, worker, most, leased).await {
+                Ok(due) => {
+                    answered = true;
+                    next = next.into_iter().chain(due).min();
+                }
+                Err(error) => {
+                    self.suspect(worker, shard);
+                    self.let_rest(shard);
+                    if self.shards.len() == 1 || matches!(error, QueueError::NoSuchRun(_)) {
+                        return Err(error);
+                    }
+                    failed = failed.or(Some(error));
+                }
+            }
+        }
+        match failed {
+            Some(error) if !answered => Err(error),
+            _ => Ok(next),
+        }
+    }
+
+    /// Takes what is ready in one shard.
+    async fn deliver_from(
+        &self,
+        shard: usize,
+        worker: &WorkerId,
+        most: usize,
+        leased: &mut Vec<Leased>,
+    ) -> Result<Option<Duration>, QueueError> {
+        let keys = &self.shards[shard];
+        let room = most.saturating_sub(leased.len());
+        let arguments = |command: &mut Cmd| {
+            command.arg(room);
+        };
+        let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+        all.extend([keys.due.as_str(), &keys.delayed]);
+        let promoted: Promoted = PROMOTE.run(self.asking(leased), &all, arguments).await?;
+        let (now, due, lengths) = (promoted.0, promoted.1, [promoted.2, promoted.3, promoted.4, promoted.5]);
+        for lane in (0..LANES).filter(|lane| lengths[*lane] > 0) {
             let room = most.saturating_sub(leased.len());
             if room == 0 {
                 break;
             }
-            let keys = &self.shards[shard];
-            let due = |command: &mut Cmd| {
-                command.arg(room);
-            };
-            let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
-            all.extend([keys.due.as_str(), &keys.delayed]);
-            let promoted: Promoted = PROMOTE.run(&self.main, &all, due).await?;
-            let (now, due, lengths) =
-                (promoted.0, promoted.1, [promoted.2, promoted.3, promoted.4, promoted.5]);
-            if let Ok(due) = u64::try_from(due) {
-                let due = Duration::from_millis(due.max(1));
-                next = Some(next.map_or(due, |next| next.min(due)));
-            }
-            for lane in (0..LANES).filter(|lane| lengths[*lane] > 0) {
-                let room = most.saturating_sub(leased.len());
-                if room == 0 {
-                    break;
-                }
-                let lanes = &keys.lanes[lane..=lane];
-                let read = self.read(&self.main, lanes, worker, room, None).await?;
-                self.take_all(worker, shard, read, Some(now), room, leased).await?;
-            }
+            let read = self.read(self.asking(leased), &keys.lanes[lane..=lane], worker, room, None).await?;
+            self.take_all(worker, shard, read, Some(now), room, leased).await?;
         }
-        Ok(next)
+        Ok(u64::try_from(due).ok().map(|due| Duration::from_millis(due.max(1))))
     }
 
     /// Reads up to `most` jobs from each of these lanes.
@@ -146,7 +219,8 @@ impl Core {
         for (lane, key) in self.shards[shard].lanes.iter().enumerate() {
             let Some(at) = read.iter().position(|(name, _)| name == key) else { continue };
             for entry in read.swap_remove(at).1 {
-                let Some(job) = self.take(worker, shard, lane, entry, now).await? else { continue };
+                let link = self.asking(leased);
+                let Some(job) = self.take(link, worker, (shard, lane), entry, now).await? else { continue };
                 if taken < room {
                     leased.push(job);
                     taken += 1;
@@ -158,7 +232,7 @@ impl Core {
         Ok(())
     }
 
-    fn gone(&self, error: crate::redis::RedisError) -> QueueError {
+    pub(super) fn gone(&self, error: crate::redis::RedisError) -> QueueError {
         // The second comes to whoever waited while the run was removed.
         if matches!(&error.code[..], "NOGROUP" | "UNBLOCKED") {
             QueueError::NoSuchRun(self.run.clone())
@@ -170,9 +244,9 @@ impl Core {
     /// An entry as a leased job. One that cannot be read is dealt with here.
     async fn take(
         &self,
+        link: &Link,
         worker: &WorkerId,
-        shard: usize,
-        lane: usize,
+        (shard, lane): (usize, usize),
         (id, flat): Entry,
         now: Option<u64>,
     ) -> Result<Option<Leased>, QueueError> {
@@ -187,8 +261,13 @@ impl Core {
         let sequence = parcel::number(&fields, "s").unwrap_or_default();
         let bytes = parcel::number(&fields, "n").unwrap_or_default();
         let lease = Lease { worker: worker.clone(), sequence, bytes, blob: fields.contains_key("r") };
-        self.leases().insert(token, lease);
-        match self.job(&fields, sequence).await? {
+        self.leases().insert(token, lease.clone());
+        let job = self.job(link, &fields, sequence).await;
+        if job.is_err() {
+            // Nobody will work on it: it is found and given back.
+            self.leases().remove(&token);
+        }
+        match job? {
             Ok(job) => {
                 let now = now.unwrap_or((number >> 64) as u64);
                 let pushed = parcel::number(&fields, "t").unwrap_or(now);
@@ -204,7 +283,7 @@ impl Core {
                 let hint = "run the same command again with --fresh";
                 let fault = Fault::new(FaultKind::Internal, format!("the job cannot be done: {error}"), hint);
                 let outcome = Outcome::of(&job, worker, 0.0, Err(fault));
-                self.commit_unreadable(token, &outcome, sequence, bytes).await?;
+                self.commit_unreadable(token, &outcome, &lease).await?;
                 Ok(None)
             }
             Err((None, error)) => {
@@ -218,6 +297,7 @@ impl Core {
     /// The job of an entry with its body; where only the body is missing, the job without it and why.
     async fn job(
         &self,
+        link: &Link,
         fields: &Fields,
         sequence: u64,
     ) -> Result<Result<Job, (Option<Job>, Unreadable)>, QueueError> {
@@ -226,7 +306,7 @@ impl Core {
             Err(error) => return Ok(Err((None, error))),
         };
         let body = match parcel::body(fields) {
-            Ok(None) => self.body(&self.main, sequence).await?,
+            Ok(None) => self.body(link, sequence).await?,
             Ok(Some(body)) => Ok(body),
             Err(error) => Err(error),
         };
@@ -243,47 +323,29 @@ impl Core {
         &self,
         token: AttemptToken,
         outcome: &Outcome,
-        sequence: u64,
-        bytes: u64,
+        lease: &Lease,
     ) -> Result<(), QueueError> {
         let packed = parcel::pack_outcome(outcome).map_err(|error| QueueError::Damaged {
             doing: "committing an outcome",
             reason: error.to_string(),
         })?;
-        let finished = std::sync::Arc::new(super::Finished { token, sequence, outcome: packed, bytes });
+        let Lease { sequence, bytes, blob, .. } = *lease;
+        let finished = Arc::new(Finished { token, sequence, outcome: packed, bytes });
         self.leases().remove(&token);
-        // Without room for outcomes it is delivered again when its lease has run out.
-        self.commit(&[finished]).await?;
+        // Without room for outcomes it is found as a job that nobody works on.
+        let committed = self.commit(&[finished]).await?;
+        match committed.first() {
+            Some(Some(_)) if blob => self.drop_body(sequence).await,
+            Some(Some(_)) => {}
+            _ => self.suspect(&lease.worker, shard_of(token)),
+        }
         Ok(())
     }
 
     /// Gives back a job that nobody looked at: nothing is counted.
     pub(super) async fn give_back_unseen(&self, token: AttemptToken) {
         if let Err(error) = self.release(token, "u", Duration::ZERO).await {
-            tracing::warn!(%error, "a job could not be given back; it is delivered again when its lease has run out");
+            tracing::warn!(%error, "a job could not be given back, it is tried again");
         }
-    }
-
-    /// Gives back what Redis delivered to this worker in answers that it never got.
-    async fn give_back_unknown(&self, worker: &WorkerId) -> Result<(), QueueError> {
-        for (shard, keys) in self.shards.iter().enumerate() {
-            for (lane, key) in keys.lanes.iter().enumerate() {
-                let mut pending = cmd("XPENDING");
-                pending.arg(key).arg(GROUP).arg("-").arg("+").arg(OWN).arg(worker.as_str());
-                let pending: Vec<(String, String, u64, u64)> = self
-                    .main
-                    .query("looking for lost deliveries", &pending)
-                    .await
-                    .map_err(|error| self.gone(error))?;
-                for (id, ..) in pending {
-                    let Some(number) = entry_number(&id) else { continue };
-                    let token = AttemptToken { place: (shard * LANES + lane) as u16, number };
-                    if !self.leases().contains_key(&token) {
-                        self.release_entry(token, worker, "u", Duration::ZERO).await?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }

@@ -1,13 +1,17 @@
 //! What a coordinator asks of a run: its outcomes, what Redis holds of it, what was given up, and its end.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
 use super::{
-    BLOCK, Core, Entry, LOOK, RedisQueue, entry_id, entry_number,
+    BLOCK, Core, Cursors, Entry, LOOK, RedisQueue, entry_id, entry_number,
     parcel::{self, fields_of},
     script::{COUNTS, FORGET, REPLAY},
 };
@@ -264,11 +268,12 @@ impl Core {
 
     pub(super) async fn collect(&self, most: usize, wait: Duration) -> Result<Collected, QueueError> {
         let deadline = Instant::now() + wait;
-        let mut cursors = self.cursors.lock().await;
+        let _alone = self.gathering.lock().await;
         let mut outcomes = Vec::new();
         loop {
+            let age = self.cursors().age;
             let left = deadline.saturating_duration_since(Instant::now());
-            for (keys, cursor) in self.shards.iter().zip(cursors.iter_mut()) {
+            for (shard, keys) in self.shards.iter().enumerate() {
                 let room = most.saturating_sub(outcomes.len());
                 if room == 0 {
                     break;
@@ -279,11 +284,12 @@ impl Core {
                 if self.shards.len() == 1 && left >= Duration::from_millis(1) {
                     read.arg("BLOCK").arg(left.min(BLOCK).as_millis() as u64);
                 }
-                read.arg("STREAMS").arg(&keys.results).arg(entry_id(*cursor));
+                let from = self.cursors().at.get(shard).copied().unwrap_or_default();
+                read.arg("STREAMS").arg(&keys.results).arg(entry_id(from));
                 let read: Option<Vec<(String, Vec<Entry>)>> =
                     self.collecting.query("collecting outcomes", &read).await?;
                 for (id, flat) in read.into_iter().flatten().flat_map(|(_, entries)| entries) {
-                    *cursor = entry_number(&id).unwrap_or(*cursor);
+                    self.collected_up_to(shard, entry_number(&id), age);
                     for outcome in parcel::outcomes(flat) {
                         match outcome {
                             Ok(outcome) => outcomes.push(outcome),
@@ -295,8 +301,10 @@ impl Core {
                 }
             }
             if !outcomes.is_empty() || left.is_zero() {
-                let receipt =
-                    cursors.iter().enumerate().map(|(shard, cursor)| (shard as u16, *cursor)).collect();
+                let cursors = self.cursors();
+                // What was begun anew meanwhile comes again, with a receipt that counts.
+                let at = if cursors.age == age { &cursors.at[..] } else { &[] };
+                let receipt = at.iter().enumerate().map(|(shard, last)| (shard as u16, *last)).collect();
                 return Ok(Collected { outcomes, receipt: Receipt(receipt) });
             }
             if self.shards.len() > 1 {
@@ -305,9 +313,32 @@ impl Core {
         }
     }
 
+    fn cursors(&self) -> MutexGuard<'_, Cursors> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn collected_up_to(&self, shard: usize, last: Option<u128>, age: u64) {
+        let mut cursors = self.cursors();
+        if cursors.age == age
+            && let (Some(at), Some(last)) = (cursors.at.get_mut(shard), last)
+        {
+            *at = last;
+        }
+    }
+
+    /// Has every outcome collected again that is still there.
+    pub(super) fn collect_anew(&self) {
+        let mut cursors = self.cursors();
+        cursors.at.fill(0);
+        cursors.age += 1;
+    }
+
     pub(super) async fn confirm(&self, receipt: Receipt) -> Result<(), QueueError> {
         for (shard, last) in receipt.0 {
-            let Some(keys) = self.shards.get(usize::from(shard)).filter(|_| last > 0) else { continue };
+            let at = usize::from(shard);
+            // A receipt from before collecting began anew says nothing of the entries that have such ids now.
+            let reached = self.cursors().at.get(at).copied().unwrap_or_default();
+            let Some(keys) = self.shards.get(at).filter(|_| last > 0 && last <= reached) else { continue };
             let mut trim = cmd("XTRIM");
             trim.arg(&keys.results).arg("MINID").arg("=").arg(entry_id(last + 1));
             let _removed: u64 = self.main.query("forgetting recorded outcomes", &trim).await?;

@@ -13,7 +13,8 @@
 //! | `body` | bodies that are too large for their entries |
 //! | `courier` | many callers, few round trips |
 //! | `operation` | what is behind the door's operations, but for |
-//! | `lease` | delivery to one worker, and |
+//! | `lease` | delivery to one worker, |
+//! | `stray` | what was delivered and nobody works on, and |
 //! | `ledger` | what a coordinator asks of a run: what Redis holds, what it gave up |
 
 mod body;
@@ -23,9 +24,10 @@ mod ledger;
 mod operation;
 mod parcel;
 mod script;
+mod stray;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -39,7 +41,7 @@ use super::{Collected, Commit, JobQueue, Leased, QueueCounts, QueueError, Receip
 use crate::{
     id::{AttemptToken, RunId, WorkerId},
     job::Job,
-    keys::ShardKeys,
+    keys::{LANES, ShardKeys},
     record::Outcome,
     redis::{Away, Connector, Link, Patience},
 };
@@ -48,6 +50,10 @@ use crate::{
 const BLOCK: Duration = Duration::from_secs(5);
 /// Between looks where there is nothing to block on: with several shards.
 const LOOK: Duration = Duration::from_millis(25);
+/// How long a shard may keep a lease call that could have jobs of another.
+const BRIEF: Duration = Duration::from_secs(2);
+/// Shortest time for a heartbeat's answer: less, and a busy network looks like one that is cut.
+const SHORTEST_BEAT: Duration = Duration::from_millis(500);
 /// Jobs taken back in one script, a lane.
 const TAKEN_BACK: usize = 64;
 
@@ -94,6 +100,8 @@ struct Core {
     limits: RedisLimits,
     /// Scripts, which never wait.
     main: Link,
+    /// The same, given up soon: for whoever has other shards to ask.
+    brief: Link,
     /// Waits for ready jobs.
     reading: Link,
     /// Waits for outcomes.
@@ -103,10 +111,27 @@ struct Core {
     leases: Mutex<HashMap<AttemptToken, Lease>>,
     /// One lease call at a time; how often the links had connected when it last knew of every delivery.
     delivering: tokio::sync::Mutex<u64>,
-    /// Where collecting goes on, a shard each.
-    cursors: tokio::sync::Mutex<Vec<u128>>,
+    /// Where leases may be that nobody works on: a worker, and a shard.
+    suspects: Mutex<HashSet<(WorkerId, usize)>>,
+    /// Until when a shard is left alone that did not answer.
+    resting: Mutex<Vec<Option<Instant>>>,
+    /// Held for reading by each lease call, until what nobody waited for has been given back.
+    leasing: Arc<tokio::sync::RwLock<()>>,
+    /// Where collecting goes on.
+    cursors: Mutex<Cursors>,
+    /// One collector at a time.
+    gathering: tokio::sync::Mutex<()>,
     /// Since when Redis answers without a break, as far as reclaiming has seen.
     steady: Mutex<(u64, Instant)>,
+}
+
+/// How far outcomes were collected.
+#[derive(Debug)]
+struct Cursors {
+    /// The last entry, a shard each.
+    at: Vec<u128>,
+    /// How often collecting has begun anew.
+    age: u64,
 }
 
 /// What is known of a job while it is leased.
@@ -144,13 +169,21 @@ impl RedisQueue {
         let core = Arc::new(Core {
             run,
             limits,
+            brief: main.patient(Patience::For(BRIEF)),
             reading: main.separate(waiting.clone(), patience),
             collecting: main.separate(waiting, patience),
             // A heartbeat that is late is of no use: the next one comes in any case.
-            beating: main.separate(connector, Patience::For(limits.lease / 3)),
+            beating: main.separate(
+                connector.answering_within((limits.lease / 3).max(SHORTEST_BEAT)),
+                Patience::For(limits.lease / 3),
+            ),
             leases: Mutex::default(),
             delivering: tokio::sync::Mutex::new(0),
-            cursors: tokio::sync::Mutex::new(vec![0; shards.len()]),
+            suspects: Mutex::default(),
+            resting: Mutex::new(vec![None; shards.len()]),
+            leasing: Arc::default(),
+            cursors: Mutex::new(Cursors { at: vec![0; shards.len()], age: 0 }),
+            gathering: tokio::sync::Mutex::default(),
             steady: Mutex::new((0, Instant::now())),
             shards,
             main,
@@ -196,9 +229,24 @@ impl RedisQueue {
         }
     }
 
-    /// Makes what is missing of the run again, after a Redis that lost it.
+    /// Makes what is missing of the run again, after a Redis that lost it. Outcomes that were not confirmed are collected
+    /// again: a Redis that was emptied, or whose clock is behind, gives new ones ids that were passed already.
     pub async fn mend(&self) -> Result<(), QueueError> {
-        self.core.begin(true).await
+        self.core.begin(true).await?;
+        self.core.collect_anew();
+        Ok(())
+    }
+
+    /// Waits until no lease call is under way, and until jobs have been given back that came for callers who had gone
+    /// away. A program that leaves earlier leaves them to be counted as its death.
+    ///
+    /// It takes as long as the longest lease call waits, and longer when Redis is away: set a limit to it.
+    pub async fn settled(&self) {
+        let _no_lease_call = self.core.leasing.write().await;
+        let _no_delivery = self.core.delivering.lock().await;
+        if let Err(error) = self.core.give_back_strays(&self.core.main).await {
+            tracing::warn!(%error, "jobs could not be given back; they are delivered again when their lease has run out");
+        }
     }
 
     /// Whether Redis can be used now.
@@ -221,6 +269,7 @@ impl JobQueue for RedisQueue {
     /// A caller that goes away while jobs are on their way to it does not take them along: they are given back.
     async fn lease(&self, worker: &WorkerId, most: usize, wait: Duration) -> Result<Vec<Leased>, QueueError> {
         let (core, worker) = (self.core.clone(), worker.clone());
+        let leasing = core.leasing.clone().read_owned().await;
         let (answer, answered) = oneshot::channel();
         tokio::spawn(async move {
             let leased = core.lease(&worker, most, wait).await;
@@ -229,6 +278,7 @@ impl JobQueue for RedisQueue {
                     core.give_back_unseen(leased.token).await;
                 }
             }
+            drop(leasing);
         });
         answered.await.unwrap_or(Err(QueueError::Closed))
     }
@@ -244,8 +294,13 @@ impl JobQueue for RedisQueue {
             reason: error.to_string(),
         })?;
         let finished = Finished { token, sequence: lease.sequence, outcome: packed, bytes: lease.bytes };
-        let commit = self.commits.send(finished).await?;
+        let committed = self.commits.send(finished).await;
         self.core.leases().remove(&token);
+        if committed.is_err() {
+            // Whether it was carried out is not known; if not, the job is to be done by somebody.
+            self.core.suspect(&lease.worker, shard_of(token));
+        }
+        let commit = committed?;
         if lease.blob && commit != Commit::LeaseLost {
             self.core.drop_body(lease.sequence).await;
         }
@@ -286,6 +341,11 @@ impl JobQueue for RedisQueue {
     async fn counts(&self) -> Result<QueueCounts, QueueError> {
         Ok(self.core.tallies().await?.counts)
     }
+}
+
+/// The shard that a job was leased from.
+fn shard_of(token: AttemptToken) -> usize {
+    usize::from(token.place) / LANES
 }
 
 /// An entry's id as Redis writes it.

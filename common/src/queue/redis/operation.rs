@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
@@ -13,16 +14,19 @@ use super::{
     Core, Finished, Lease, TAKEN_BACK, entry_id,
     parcel::Parcel,
     script::{COMMIT, EXTEND, OPEN, PUSH, RECLAIM, RELEASE},
+    shard_of,
 };
 use crate::{
     id::{AttemptToken, WorkerId},
     keys::{GROUP, LANES, ShardKeys},
     queue::{Commit, DEATHS_TO_POISON, ERRORS_TO_POISON, QueueError},
-    redis::RedisError,
+    redis::{Link, RedisError},
 };
 
 /// An answer that takes longer than this, and than a third of a lease, comes from a Redis that was hanging.
 const AT_ONCE: Duration = Duration::from_secs(1);
+/// Leases extended in one script: Lua takes only some 7,900 arguments to a command.
+const EXTENDED: usize = 1_000;
 
 impl Core {
     /// Looks whether the run is there, and makes it when told to.
@@ -65,8 +69,7 @@ impl Core {
 
     /// The shard and lane (from 1) of a token.
     fn place(&self, token: AttemptToken) -> Option<(&ShardKeys, usize)> {
-        let place = usize::from(token.place);
-        Some((self.shards.get(place / LANES)?, place % LANES + 1))
+        Some((self.shards.get(shard_of(token))?, usize::from(token.place) % LANES + 1))
     }
 
     pub(super) async fn push(&self, parcels: &[Arc<Parcel>]) -> Result<Vec<Option<()>>, RedisError> {
@@ -99,9 +102,8 @@ impl Core {
     pub(super) async fn commit(&self, finished: &[Arc<Finished>]) -> Result<Vec<Option<Commit>>, RedisError> {
         let mut answers = vec![None; finished.len()];
         for (shard, keys) in self.shards.iter().enumerate() {
-            let mine: Vec<usize> = (0..finished.len())
-                .filter(|at| usize::from(finished[*at].token.place) / LANES == shard)
-                .collect();
+            let mine: Vec<usize> =
+                (0..finished.len()).filter(|at| shard_of(finished[*at].token) == shard).collect();
             if mine.is_empty() {
                 continue;
             }
@@ -139,12 +141,19 @@ impl Core {
         why: &str,
         delay: Duration,
     ) -> Result<bool, QueueError> {
-        let Some(lease) = self.leases().remove(&token) else { return Ok(false) };
-        self.release_entry(token, &lease.worker, why, delay).await
+        let Some(lease) = self.leases().get(&token).cloned() else { return Ok(false) };
+        let released = self.release_entry(&self.main, token, &lease.worker, why, delay).await;
+        // Only now: until here it is no stray.
+        self.leases().remove(&token);
+        if released.is_err() {
+            self.suspect(&lease.worker, shard_of(token));
+        }
+        released
     }
 
     pub(super) async fn release_entry(
         &self,
+        link: &Link,
         token: AttemptToken,
         worker: &WorkerId,
         why: &str,
@@ -157,40 +166,66 @@ impl Core {
             command.arg(GROUP).arg(lane).arg(entry_id(token.number)).arg(self.shards.len()).arg(why);
             command.arg(delay.as_millis() as u64).arg(worker.as_str()).arg(ERRORS_TO_POISON);
         };
-        let code: i64 = RELEASE.run(&self.main, &all, arguments).await?;
+        let code: i64 = RELEASE.run(link, &all, arguments).await?;
         Ok(code > 0)
     }
 
     pub(super) async fn extend(&self, leases: &[AttemptToken]) -> Result<Vec<AttemptToken>, QueueError> {
         let mut lost = Vec::new();
-        for (shard, keys) in self.shards.iter().enumerate() {
-            let mut workers: HashMap<WorkerId, Vec<AttemptToken>> = HashMap::new();
-            {
-                let known = self.leases();
-                for token in leases.iter().filter(|token| usize::from(token.place) / LANES == shard) {
-                    match known.get(token) {
-                        Some(lease) => workers.entry(lease.worker.clone()).or_default().push(*token),
-                        None => lost.push(*token),
+        let mut held: HashMap<(usize, WorkerId), Vec<AttemptToken>> = HashMap::new();
+        {
+            let known = self.leases();
+            for token in leases {
+                match known.get(token) {
+                    Some(lease) => {
+                        held.entry((shard_of(*token), lease.worker.clone())).or_default().push(*token);
                     }
+                    None => lost.push(*token),
                 }
             }
-            let all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
-            for (worker, tokens) in workers {
-                let arguments = |command: &mut Cmd| {
-                    command.arg(GROUP).arg(worker.as_str());
-                    for token in &tokens {
-                        command.arg(usize::from(token.place) % LANES + 1).arg(entry_id(token.number));
-                    }
-                };
-                let codes: Vec<u64> = EXTEND.run(&self.beating, &all, arguments).await?;
-                lost.extend(tokens.iter().zip(codes).filter(|(_, code)| *code == 0).map(|(token, _)| *token));
+        }
+        let some = held.iter().flat_map(|((shard, worker), tokens)| {
+            tokens.chunks(EXTENDED).map(|tokens| self.extend_some(*shard, worker, tokens))
+        });
+        // All at once: one shard that does not answer must not cost the leases in the others.
+        let mut failed = None;
+        for answer in join_all(some).await {
+            match answer {
+                Ok(some) => lost.extend(some),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        let mut known = self.leases();
-        for token in &lost {
-            known.remove(token);
+        {
+            let mut known = self.leases();
+            for token in &lost {
+                known.remove(token);
+            }
+        }
+        match failed {
+            Some(error) if lost.is_empty() => return Err(error.into()),
+            Some(error) => tracing::warn!(%error, "some leases could not be extended, trying again"),
+            None => self.give_back_strays_by_the_way().await,
         }
         Ok(lost)
+    }
+
+    /// Extends leases of one worker in one shard; returns those that are lost.
+    async fn extend_some(
+        &self,
+        shard: usize,
+        worker: &WorkerId,
+        tokens: &[AttemptToken],
+    ) -> Result<Vec<AttemptToken>, RedisError> {
+        let Some(keys) = self.shards.get(shard) else { return Ok(tokens.to_vec()) };
+        let all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
+        let arguments = |command: &mut Cmd| {
+            command.arg(GROUP).arg(worker.as_str());
+            for token in tokens {
+                command.arg(usize::from(token.place) % LANES + 1).arg(entry_id(token.number));
+            }
+        };
+        let codes: Vec<u64> = EXTEND.run(&self.beating, &all, arguments).await?;
+        Ok(tokens.iter().zip(codes).filter(|(_, code)| *code == 0).map(|(token, _)| *token).collect())
     }
 
     pub(super) async fn reclaim(

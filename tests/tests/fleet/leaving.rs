@@ -1,11 +1,21 @@
 //! Workers that are told to stop while there is work.
 
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use sheaf_common::redis::stand::RedisStand;
 use sheaf_tests::{
     fleet::{by_anybody, progress},
-    program::{Signal, assert_same, wait_until},
+    program::{Running, Signal, assert_same, wait_until},
 };
 
 use super::fleet;
+
+/// Far less than an operation of the queue is tried again, and more than a stop takes.
+const SOON: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_worker_that_is_told_to_stop_finishes_what_it_holds() {
@@ -83,4 +93,82 @@ fn every_worker_can_be_replaced_during_a_run() {
     assert_eq!(progress(&ended.stderr)["fleet"]["redelivered"], 0, "nothing had to be taken back");
     assert_same("after a rolling restart", by_anybody(fleet.room().records("out")), by_anybody(alone));
     fleet.disband(new);
+}
+
+/// How many entries the streams of this name have, over all shards.
+fn entries(redis: &RedisStand, stream: &str) -> usize {
+    let mut connection = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
+    let sum = "local sum = 0 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do sum = sum + redis.call('XLEN', key) end \
+               return sum";
+    connection.write_all(format!("EVAL \"{sum}\" 0 *:{stream}\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    BufReader::new(connection).read_line(&mut answer).unwrap();
+    answer.trim().strip_prefix(':').unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
+}
+
+/// Tells a worker twice to stop; it must leave in good order, and soon.
+#[track_caller]
+fn stopped_at_once(mut worker: Running) -> String {
+    worker.signal(Signal::TERM);
+    assert!(worker.until(|worker| worker.stderr().contains("once more hands it back at once")));
+    worker.signal(Signal::TERM);
+    let asked = Instant::now();
+    let left = worker.end();
+    assert_eq!(left.status, Some(0), "{}", left.stderr);
+    assert!(asked.elapsed() < SOON, "it took {:?}: {}", asked.elapsed(), left.stderr);
+    left.stderr
+}
+
+#[test]
+fn a_worker_whose_commits_wait_can_be_stopped() {
+    const DOCUMENTS: usize = 1_200;
+    /// Batches that wait to be collected.
+    const UNCOLLECTED: usize = 256;
+    let fleet = fleet();
+    for number in 0..DOCUMENTS {
+        fleet.room().write(format!("set/{number:04}.txt"), format!("The lamp {number} was lit at noon."));
+    }
+    let redis = RedisStand::start(&[]);
+    let url = redis.url();
+    let arguments = ["set", "--redis-url", url.expose()];
+    let coordinator = fleet.run(&arguments);
+    assert!(wait_until(|| entries(&redis, "ready:*") == DOCUMENTS), "all are pushed");
+    let [worker] = fleet.workers(&["--analysis-workers", "1"]);
+    coordinator.kill();
+    assert!(wait_until(|| entries(&redis, "results") == UNCOLLECTED), "{}", worker.stderr());
+    let said = stopped_at_once(worker);
+    assert!(said.contains("the coordinator did not hear the goodbye"), "{said}");
+    assert!(!said.contains("left without an answer from Redis"), "{said}");
+
+    let coordinator = fleet.run(&arguments);
+    let patient: [_; 1] = fleet.workers(&[]);
+    let ended = coordinator.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let counts = &progress(&ended.stderr)["fleet"];
+    assert_eq!(counts["redelivered"], 0, "nothing had to be taken back: {counts}");
+    assert_ne!(counts["handed_back"], 0, "{counts}");
+    assert_eq!(fleet.room().records("out").len(), DOCUMENTS);
+    fleet.disband(patient);
+}
+
+#[test]
+fn a_worker_whose_redis_is_away_can_be_stopped() {
+    let fleet = fleet();
+    for number in 0..2 {
+        fleet
+            .room()
+            .write(format!("set/{number}.txt"), format!("sheaf-hostile: sleep 60000\nNumber {number}.\n"));
+    }
+    let mut redis = RedisStand::start(&[]);
+    let coordinator = fleet.run(&["set", "--redis-url", redis.url().expose()]);
+    let [worker] = fleet.workers(&["--analysis-workers", "2"]);
+    let parsed = || fleet.room().processes().iter().filter(|process| process.contains("parse-child")).count();
+    assert!(wait_until(|| parsed() == 2), "both are under way");
+    redis.kill();
+    let said = stopped_at_once(worker);
+    assert!(
+        said.contains("left without an answer from Redis for 5 s: documents not given back, 2,"),
+        "{said}"
+    );
+    coordinator.kill();
 }

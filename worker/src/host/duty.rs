@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sheaf_common::{
     backoff::Backoff,
     fleet::{Assignment, LlmPolicy},
+    id::RunId,
     queue::{QueueError, RedisLimits, RedisQueue},
     redis::{Connector, Link, Patience, RedisUrl},
     shutdown::Shutdown,
@@ -33,6 +34,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// How long telling what was spent may hold up the end: less than a worker has left that was told to stop.
 const FLUSH: Duration = Duration::from_secs(3);
+/// How long a lease call that nobody waits for any more may hold up the end: it waits for work half a second at most.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// One run, from assignment to withdrawal.
 pub(super) struct Duty {
@@ -59,13 +62,15 @@ impl Duty {
                     (failures, said) = (0, None);
                     self.status.set_trouble(&run, None);
                     let sharing_out = tokio::spawn(share_out(sharing.limits, self.share.clone()));
-                    let asked = worker.reviewer.is_some();
+                    let (asked, queue) = (worker.reviewer.is_some(), worker.queue.clone());
                     let trouble = self.serve(worker).await;
                     stopped.cancel();
                     sharing_out.abort();
-                    if asked && tokio::time::timeout(FLUSH, sharing.budget.flush()).await.is_err() {
-                        tracing::warn!(%run, "what was spent could not be told: it counts in full");
-                    }
+                    tokio::join!(settle(&run, &queue), async {
+                        if asked && tokio::time::timeout(FLUSH, sharing.budget.flush()).await.is_err() {
+                            tracing::warn!(%run, "what was spent could not be told: it counts in full");
+                        }
+                    });
                     trouble
                 }
                 Some(Err(trouble)) => Some(trouble),
@@ -212,6 +217,14 @@ struct Begun {
     sharing: Sharing,
     /// Ends the heartbeat.
     stopped: CancellationToken,
+}
+
+/// Jobs that a lease call brings when nobody waits for them are given back before the worker leaves: left behind, they would
+/// count as its death.
+async fn settle(run: &RunId, queue: &RedisQueue) {
+    if tokio::time::timeout(SETTLE, queue.settled()).await.is_err() {
+        tracing::warn!(%run, "a lease call did not end; what it brings is delivered again when its lease has run out");
+    }
 }
 
 /// Tells the limits how many workers share them, as often as that changes.

@@ -1,15 +1,15 @@
 //! One server or a cluster behind one type.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, Pipeline, RedisFuture, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, Pipeline, RedisFuture, Value,
     aio::{ConnectionLike, MultiplexedConnection},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
 };
 
-use super::{Link, Patience, RedisError, address::RedisUrl};
+use super::{Link, Patience, RedisError, address::RedisUrl, nodes::Nodes};
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -22,15 +22,21 @@ pub struct Connector {
     url: RedisUrl,
     cluster: bool,
     answer: Duration,
+    /// Shared by all that came of one `find`.
+    nodes: Arc<Nodes>,
 }
 
 impl Connector {
-    /// Looks whether the server is one of a cluster.
+    /// Looks whether the server is one of a cluster, and who the others are.
     pub async fn find(url: RedisUrl, patience: Patience) -> Result<Self, RedisError> {
-        let mut connector = Self { url, cluster: false, answer: ANSWER };
+        let mut connector = Self { url, cluster: false, answer: ANSWER, nodes: Arc::default() };
         let link = Link::new(connector.clone(), patience);
         let info: String = link.query("connecting", ::redis::cmd("INFO").arg("server")).await?;
         connector.cluster = info.lines().any(|line| line.trim() == "redis_mode:cluster");
+        if connector.cluster {
+            let slots: Value = link.query("asking for the nodes of its cluster", &Nodes::question()).await?;
+            connector.nodes.learn(&slots, &connector.host());
+        }
         Ok(connector)
     }
 
@@ -60,11 +66,12 @@ impl Connector {
     pub async fn connect(&self) -> Result<Connection, ::redis::RedisError> {
         let info = self.url.info()?;
         if self.cluster {
-            let client = ClusterClient::builder([info])
+            let client = ClusterClient::builder(self.nodes.seeds(info))
                 .connection_timeout(CONNECT.min(self.answer))
                 .response_timeout(self.answer)
-                // Whoever calls tries again, and says so; in here it would be silent.
-                .retries(2)
+                // Whoever calls tries again, and says so. In here it would be silent: an answer that was lost may have
+                // carried jobs, and nobody would look for them.
+                .retries(0)
                 .build()?;
             return Ok(Connection::Cluster(client.get_async_connection().await?));
         }
@@ -73,6 +80,36 @@ impl Connector {
             .set_response_timeout(Some(self.answer));
         let client = Client::open(info)?;
         Ok(Connection::Server(client.get_multiplexed_async_connection_with_config(&config).await?))
+    }
+}
+
+/// What a [`Link`] does for a cluster.
+impl Connector {
+    /// Asks again who the nodes are, now and then; in the background, for nobody waits for it.
+    pub(super) fn look_around(&self, connection: &Connection) {
+        if !self.cluster || !self.nodes.is_due() {
+            return;
+        }
+        let (nodes, host, mut connection) = (self.nodes.clone(), self.host(), connection.clone());
+        tokio::spawn(async move {
+            match Nodes::question().query_async::<Value>(&mut connection).await {
+                Ok(slots) => nodes.learn(&slots, &host),
+                // The next look is soon enough.
+                Err(error) => tracing::debug!(%error, "the nodes of the cluster could not be asked for"),
+            }
+        });
+    }
+
+    /// A node was lost: who takes its place is asked as soon as there is an answer.
+    pub(super) fn look_soon(&self) {
+        self.nodes.doubt();
+    }
+
+    fn host(&self) -> String {
+        match self.url.info().map(|info| info.addr().clone()) {
+            Ok(ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }) => host,
+            _ => String::new(),
+        }
     }
 }
 

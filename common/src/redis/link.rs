@@ -14,11 +14,17 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Connection, Connector, RedisUrl};
-use crate::{backoff::Backoff, cause};
+use super::{
+    Connection, Connector, RedisUrl,
+    failure::{Loss, hint, is_elsewhere, loss, may_pass, reason},
+};
+use crate::backoff::Backoff;
 
 /// Between attempts: short enough that a restart of Redis costs a run little, long enough that it is not in the way.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+
+/// Attempts after which a cluster that has not mended itself is connected to anew.
+const MENDED: u32 = 16;
 
 /// How long a command is tried again while Redis is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,11 +158,14 @@ impl Link {
                     match answer {
                         Ok(answer) => {
                             self.is_back(doing);
+                            self.connector.look_around(&connection);
                             return Ok(answer);
                         }
                         Err(error) => {
-                            if is_lost(&error) {
-                                self.drop_connection(number).await;
+                            match self.loss(&error) {
+                                Loss::None => {}
+                                Loss::Answers if attempts % MENDED != 0 => self.missed_answers(number).await,
+                                Loss::Answers | Loss::Connection => self.drop_connection(number).await,
                             }
                             error
                         }
@@ -164,8 +173,9 @@ impl Link {
                 }
             };
             let passing = may_pass(&error);
-            // A connection that has ended says nothing of Redis: a new one does.
-            if passing && (attempts > 1 || !connected || !is_lost(&error)) {
+            // A connection that has ended says nothing of Redis: a new one does. Nor does a key that has moved.
+            let silent = self.loss(&error) != Loss::None || is_elsewhere(&error);
+            if passing && (attempts > 1 || !connected || !silent) {
                 self.is_away(doing, &error);
             }
             let delay = BACKOFF.delay(attempts, fastrand::f64());
@@ -199,9 +209,25 @@ impl Link {
 
     /// Another task may have put a new one in its place already.
     async fn drop_connection(&self, number: u64) {
+        self.connector.look_soon();
         let mut current = self.current.lock().await;
         if current.as_ref().is_some_and(|(held, _)| *held == number) {
             *current = None;
+        }
+    }
+
+    fn loss(&self, error: &::redis::RedisError) -> Loss {
+        loss(error, self.connector.is_cluster())
+    }
+
+    /// The connection goes on, as another: whoever has seen its number before may have missed answers.
+    async fn missed_answers(&self, number: u64) {
+        self.connector.look_soon();
+        let mut current = self.current.lock().await;
+        if let Some((held, _)) = &mut *current
+            && *held == number
+        {
+            *held = self.made.fetch_add(1, Ordering::Relaxed) + 1;
         }
     }
 
@@ -238,68 +264,5 @@ impl Link {
             let seconds = away.since.elapsed().as_secs_f64();
             tracing::warn!(url = %self.connector.url(), seconds, "Redis can be used again");
         }
-    }
-}
-
-/// Whether the connection is of no use any more.
-fn is_lost(error: &::redis::RedisError) -> bool {
-    error.is_io_error()
-        || error.is_connection_dropped()
-        || error.is_timeout()
-        || error.is_unrecoverable_error()
-}
-
-/// Whether the same command may succeed later without anybody mending it, or when somebody has.
-fn may_pass(error: &::redis::RedisError) -> bool {
-    if error.is_io_error()
-        || error.is_connection_dropped()
-        || error.is_timeout()
-        || error.is_connection_refusal()
-    {
-        return true;
-    }
-    match error.kind() {
-        ErrorKind::Server(kind) => matches!(
-            kind,
-            ServerErrorKind::BusyLoading
-                | ServerErrorKind::TryAgain
-                | ServerErrorKind::ClusterDown
-                | ServerErrorKind::MasterDown
-                | ServerErrorKind::ReadOnly
-                | ServerErrorKind::Moved
-                | ServerErrorKind::Ask
-        ),
-        ErrorKind::ClusterConnectionNotFound | ErrorKind::Io => true,
-        // Full; or unable to write its file: both end when somebody makes room.
-        _ => matches!(error.code(), Some("OOM" | "MISCONF" | "LOADING" | "CLUSTERDOWN")),
-    }
-}
-
-fn reason(error: &::redis::RedisError) -> String {
-    let reason = match (error.code(), error.detail()) {
-        (Some(code), Some(detail)) => format!("{code} {detail}"),
-        (_, Some(detail)) => detail.to_owned(),
-        _ if error.is_timeout() => "no answer in time".to_owned(),
-        _ => cause::root(error),
-    };
-    // Its number tells a person nothing.
-    match reason.split_once(" (os error") {
-        Some((said, _)) => said.to_lowercase(),
-        None => reason,
-    }
-}
-
-fn hint(error: &::redis::RedisError) -> &'static str {
-    match error.code() {
-        Some("OOM") => "make room: CONFIG SET maxmemory to more, or let workers drain the queue",
-        Some("MISCONF") => "make room on the disk of Redis: it can no longer write its file",
-        Some("NOAUTH" | "WRONGPASS") => "check the user and the password in the URL",
-        Some("NOPERM") => "allow the user these commands (ACL SETUSER)",
-        Some("NOGROUP") => {
-            "the run's data is no longer in Redis: run the same command again to push what is left"
-        }
-        _ if error.kind() == ErrorKind::AuthenticationFailed => "check the user and the password in the URL",
-        _ if may_pass(error) => "check that Redis runs and that its port can be reached from here",
-        _ => "coordinator doctor checks this Redis",
     }
 }

@@ -233,11 +233,11 @@ impl Core {
     }
 
     pub(super) fn gone(&self, error: crate::redis::RedisError) -> QueueError {
-        // The second comes to whoever waited while the run was removed.
-        if matches!(&error.code[..], "NOGROUP" | "UNBLOCKED") {
-            QueueError::NoSuchRun(self.run.clone())
-        } else {
-            error.into()
+        match &error.code[..] {
+            "NOGROUP" => QueueError::NoSuchRun(self.run.clone()),
+            // So is told who waited while the run was removed; and who waited at a server that became a replica.
+            "UNBLOCKED" if !error.reason.contains("state changed") => QueueError::NoSuchRun(self.run.clone()),
+            _ => error.into(),
         }
     }
 

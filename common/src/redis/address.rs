@@ -6,7 +6,7 @@ use ::redis::{ConnectionInfo, IntoConnectionInfo};
 
 /// The URL of a Redis: `redis://[user:password@]host[:port][/db]`, `rediss://` with TLS, or `unix:///path`.
 ///
-/// It never shows its password.
+/// It never shows its password, nor what stands behind a question mark, which may be one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl {
     url: String,
@@ -44,7 +44,7 @@ impl RedisUrl {
     /// The same server as seen from another host: the host of the URL replaced, its port and password kept.
     pub fn at_host(&self, host: &str) -> Result<Self, AddressError> {
         let (before, place) = split(&self.url);
-        let end = place.find('/').unwrap_or(place.len());
+        let end = place.find(['/', '?', '#']).unwrap_or(place.len());
         let (authority, path) = place.split_at(end);
         let port = match authority.rfind(':') {
             Some(colon) if !authority[colon..].contains(']') => &authority[colon..],
@@ -58,7 +58,7 @@ impl RedisUrl {
     /// Whether only this host reaches it.
     pub fn is_loopback(&self) -> bool {
         let (_, place) = split(&self.url);
-        let authority = place.split('/').next().unwrap_or_default();
+        let authority = place.split(['/', '?', '#']).next().unwrap_or_default();
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
@@ -68,17 +68,32 @@ impl RedisUrl {
     }
 }
 
-/// What stands before the host, and the rest.
+/// What stands before the host, and the rest. Of a URL that was checked.
 fn split(url: &str) -> (&str, &str) {
-    let scheme = url.find("://").map_or(0, |at| at + 3);
-    let host = url[scheme..].rfind('@').map_or(scheme, |at| scheme + at + 1);
-    url.split_at(host)
+    let (scheme, rest) = url.split_at(scheme(url));
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..authority].rfind('@').map_or(0, |at| at + 1);
+    url.split_at(scheme.len() + host)
 }
 
+/// Bytes of the scheme and what ends it.
+fn scheme(url: &str) -> usize {
+    url.find("://").map_or(0, |at| at + 3)
+}
+
+/// A URL, or what should have been one, without what may be secret: anything before the last `@`, and a query.
 fn redacted(url: &str) -> String {
-    let (before, place) = split(url);
-    let scheme = before.find("://").map_or(0, |at| at + 3);
-    if before.len() > scheme { format!("{}***@{place}", &before[..scheme]) } else { url.to_owned() }
+    let (scheme, rest) = url.split_at(scheme(url));
+    let (user, place) = rest.rsplit_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
+    if user.is_some_and(|user| user.contains('?')) {
+        // The `@` may be a password's own, in the query: then what follows it is secret, too.
+        return format!("{scheme}***");
+    }
+    let user = if user.is_some() { "***@" } else { "" };
+    match place.split_once('?') {
+        Some((place, _)) => format!("{scheme}{user}{place}?***"),
+        None => format!("{scheme}{user}{place}"),
+    }
 }
 
 impl fmt::Display for RedisUrl {
@@ -107,11 +122,24 @@ mod tests {
     }
 
     #[test]
+    fn a_query_is_never_shown() {
+        let shown = |url: &str| RedisUrl::parse(url).map_or_else(|error| error.shown, |url| url.to_string());
+        assert_eq!(shown("unix:///run/redis.sock?pass=hunter2"), "unix:///run/redis.sock?***");
+        assert_eq!(shown("redis://db.test:6380?password=hunter2"), "redis://db.test:6380?***");
+        assert_eq!(shown("redis://:pw@db.test/1?password=hunter2"), "redis://***@db.test/1?***");
+        assert_eq!(shown("unix:///run/redis.sock?pass=hun@ter2"), "unix://***");
+        let error = RedisUrl::parse("redis://:hun?ter2@db.test")
+            .map_or_else(|error| error.to_string(), |url| url.to_string());
+        assert!(!error.contains("hun") && !error.contains("ter2"), "{error}");
+    }
+
+    #[test]
     fn loopback_is_told_apart() {
         let is = |url: &str| RedisUrl::parse(url).unwrap().is_loopback();
         assert!(
             is("redis://:pw@127.0.0.1:7001/0") && is("redis://localhost:7001") && is("redis://[::1]:7001")
         );
+        assert!(is("redis://127.0.0.1:7001?protocol=resp3") && !is("redis://db.test?a=@localhost"));
         assert!(!is("redis://10.0.0.1:7001") && !is("redis://db.test:7001"));
     }
 
@@ -121,5 +149,6 @@ mod tests {
         assert_eq!(at("redis://:pw@127.0.0.1:7001/0", "10.0.0.5"), "redis://:pw@10.0.0.5:7001/0");
         assert_eq!(at("redis://[::1]:7001", "fd00::5"), "redis://[fd00::5]:7001");
         assert_eq!(at("redis://localhost", "h"), "redis://h");
+        assert_eq!(at("redis://localhost:1?protocol=resp3", "h"), "redis://h:1?protocol=resp3");
     }
 }

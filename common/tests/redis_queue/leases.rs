@@ -13,6 +13,15 @@ use sheaf_common::{
 
 use super::{LEASE, SOON, ask, opened, outcome, worker};
 
+/// Names the consumers of a stream.
+const CONSUMERS: &str = "
+    local names = {}
+    for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], 'workers')) do
+        names[#names + 1] = consumer[2]
+    end
+    table.sort(names)
+    return table.concat(names, ' ')";
+
 /// A queue that soon gives up on a Redis that is away.
 async fn impatient(stand: &RedisStand, shards: u16, limits: RedisLimits) -> RedisQueue {
     let connector = stand.connector().await;
@@ -164,4 +173,25 @@ async fn a_worker_that_leaves_can_wait_for_what_it_gave_back() {
     queue.settled().await;
     let counts = queue.counts().await.unwrap();
     assert_eq!((counts.ready, counts.leased), (1, 0));
+}
+
+#[tokio::test]
+async fn a_lost_worker_is_forgotten_when_nothing_is_left_of_it() {
+    let stand = RedisStand::start(&[]);
+    let queue = opened(&stand, "r", 1, RedisLimits { lease: LEASE, ..RedisLimits::default() }).await;
+    for number in [0, 1] {
+        queue.push(job(number)).await.unwrap();
+    }
+    for name in ["gone", "here"] {
+        assert_eq!(queue.lease(&worker(name), 1, SOON).await.unwrap().len(), 1);
+    }
+    let known = async || ask::<String>(&stand, &["EVAL", CONSUMERS, "1", &lane(0)]).await;
+    assert_eq!(known().await, "gone here");
+    tokio::time::sleep(SOON).await;
+    assert_eq!(queue.reclaim_from(&worker("gone"), SOON).await.unwrap(), 1);
+    assert_eq!(known().await, "here");
+    // It was only slow: it is known again.
+    queue.push(job(2)).await.unwrap();
+    assert_eq!(queue.lease(&worker("gone"), 2, SOON).await.unwrap().len(), 2);
+    assert_eq!(known().await, "gone here");
 }

@@ -254,7 +254,7 @@ impl Core {
                 if lost > 0 {
                     tracing::error!(
                         lost,
-                        "jobs were delivered whose payload is no longer in Redis; the same coordinator run does them again"
+                        "entries were deleted from the streams while they were leased, by none of Sheaf's programs; their documents are done again once nothing else of the run is under way"
                     );
                 }
                 if more == 0 || taken == 0 {

@@ -12,7 +12,7 @@
 -- ARGV 3    jobs taken back at most, a lane
 -- ARGV 4    deaths after which a document is given up
 -- ARGV 5    shards of the run, by which a sequence becomes a bit
--- ARGV 6    the one consumer to look at; empty: all
+-- ARGV 6    the one consumer to look at, which is forgotten when nothing is left of it; empty: all
 --
 -- Returns {jobs taken back, given up among them, entries without a payload, 1 when there may be more}.
 local time = redis.call('TIME')
@@ -67,6 +67,10 @@ for lane = 1, 4 do
                 redis.call('XADD', KEYS[1], '*', unpack(fields))
             end
         end
+    end
+    -- A worker that lives after all is made known again by its next read.
+    if ARGV[6] ~= '' and #redis.call('XPENDING', KEYS[lane], ARGV[1], '-', '+', 1, ARGV[6]) == 0 then
+        redis.call('XGROUP', 'DELCONSUMER', KEYS[lane], ARGV[1], ARGV[6])
     end
 end
 if taken + lost > 0 then

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpStream,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -73,6 +74,34 @@ fn what_cannot_be_finished_is_handed_back_and_counts_for_nothing() {
     assert_eq!((&counts["handed_back"], &counts["redelivered"]), (&4.into(), &0.into()), "{counts}");
     assert_same("after two stops", by_anybody(fleet.room().records("out")), by_anybody(alone));
     fleet.disband(patient);
+}
+
+/// What one hands back may be on its way to the other, which leaves as well: it must not stay with it.
+#[test]
+fn a_job_that_comes_for_a_worker_that_leaves_is_given_back() {
+    const ROUNDS: usize = 40;
+    let fleet = fleet();
+    fleet.room().write("set/one.txt", "sheaf-hostile: sleep 8000\nThe lamp was lit at noon.\n");
+    let coordinator = fleet.run(&["set"]);
+    let parsed = || fleet.room().processes().iter().filter(|process| process.contains("parse-child")).count();
+    for _ in 0..ROUNDS {
+        let both: [_; 2] = fleet.workers(&["--analysis-workers", "1", "--grace", "0.01"]);
+        assert!(wait_until(|| parsed() == 1), "one of them has it");
+        both[0].signal(Signal::TERM);
+        thread::sleep(Duration::from_micros(fastrand::u64(8_000..16_000)));
+        both[1].signal(Signal::TERM);
+        for worker in both {
+            let left = worker.end();
+            assert_eq!(left.status, Some(0), "{}", left.stderr);
+        }
+    }
+    let last: [_; 1] = fleet.workers(&[]);
+    let ended = coordinator.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let counts = &progress(&ended.stderr)["fleet"];
+    assert_eq!(counts["redelivered"], 0, "nobody died: {counts}");
+    assert!(counts["handed_back"].as_u64().unwrap() >= ROUNDS as u64, "{counts}");
+    fleet.disband(last);
 }
 
 #[test]

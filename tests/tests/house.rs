@@ -13,13 +13,14 @@ use regex::Regex;
 use serde_json::Value;
 
 /// Each crate may use only what stands to its right; the first two stand side by side.
-const LINE: [&str; 12] = [
+const LINE: [&str; 13] = [
     "sheaf-tests",
     "sheaf-benches",
     "sheaf-coordinator",
     "sheaf-report",
     "sheaf-fetch",
     "sheaf-worker",
+    "sheaf-cache",
     "sheaf-llm",
     "sheaf-rules",
     "sheaf-parse",

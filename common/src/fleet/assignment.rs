@@ -29,6 +29,8 @@ pub struct Assignment {
     pub models: ModelSettings,
     /// What the whole run may cost.
     pub budget: Budget,
+    /// Whether answers that were given before serve again.
+    pub cache: CacheSettings,
 }
 
 /// Which documents of a run a model is asked about.
@@ -54,6 +56,48 @@ pub struct ModelSettings {
     pub requests_per_minute: Option<u64>,
     /// Tokens a minute that the key allows; `None`: learned.
     pub tokens_per_minute: Option<u64>,
+    /// Documents in one request; 0: chosen by how the backend responds.
+    pub batch_size: u32,
+    /// Requests go through the provider's endpoint for batches, which answers within a day at a lower price.
+    pub batch_api: bool,
+}
+
+/// Whether answers that were given before serve again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// Whether, and whether new ones are kept.
+    pub mode: CacheMode,
+    /// How long an answer is kept.
+    pub ttl: Duration,
+    /// Whose answers: those of one tenant never serve another.
+    pub tenant: String,
+    /// Answers about texts that say the same serve too.
+    pub semantic: bool,
+}
+
+impl CacheSettings {
+    /// How long an answer is kept unless said otherwise.
+    pub const TTL: Duration = Duration::from_hours(30 * 24);
+    /// Whose answers, unless said otherwise.
+    pub const TENANT: &str = "default";
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { mode: CacheMode::default(), ttl: Self::TTL, tenant: Self::TENANT.to_owned(), semantic: true }
+    }
+}
+
+/// What caches are used for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CacheMode {
+    /// Nothing: every answer is asked for.
+    Off,
+    /// Answers that are there serve; nothing is added.
+    Read,
+    /// Answers that are there serve, and new ones are kept.
+    #[default]
+    On,
 }
 
 /// Ceilings of a run, over all its workers.

@@ -18,7 +18,9 @@ mod member;
 mod roster;
 mod token;
 
-pub use assignment::{Assignment, Budget, LlmPolicy, ModelSettings, RedisAccess, RedisAccessError};
+pub use assignment::{
+    Assignment, Budget, CacheMode, CacheSettings, LlmPolicy, ModelSettings, RedisAccess, RedisAccessError,
+};
 pub use door::Fleet;
 pub use exchange::{FromWorker, Health, Intake, KeyRate, Load, Order, Report};
 pub use member::{PROTOCOL, Refusal, Registration, Welcome, start_id};

@@ -5,7 +5,11 @@
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
-use sheaf_common::{job::Extraction, telemetry::LogFormat};
+use sheaf_common::{
+    fleet::{CacheMode, CacheSettings},
+    job::Extraction,
+    telemetry::LogFormat,
+};
 use sheaf_llm::config::ModelOptions;
 use sheaf_worker::Mode;
 
@@ -158,6 +162,18 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) models: ModelArguments,
 
+    /// Documents in one model request; 0: chosen from their size, the token budget and how the backend responds
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=256), help_heading = "Models")]
+    pub(super) batch_size: u32,
+
+    /// Ask through the provider's endpoint for batches (OpenAI, Anthropic): half the price, answers within a day. What was
+    /// handed in is collected by the same command after any interruption, never paid for twice
+    #[arg(long, help_heading = "Models")]
+    pub(super) llm_batch_api: bool,
+
+    #[command(flatten)]
+    pub(super) cache: CacheArguments,
+
     /// Most US dollars that the run may spend on models, over all its parts. Documents that do not fit are reported
     /// incomplete, and done when the same command is run with a higher ceiling
     #[arg(long, value_name = "USD", value_parser = dollars, help_heading = "Models")]
@@ -202,9 +218,10 @@ pub(super) struct FleetArguments {
     #[arg(long, help_heading = "Fleet")]
     pub(super) enable_queue: bool,
 
-    /// The Redis for --enable-queue: redis://:PASSWORD@HOST:PORT, rediss:// with TLS; one server of a cluster stands for all
-    /// of it [default: a private redis-server in the output folder]
-    #[arg(long, value_name = "URL", requires = "enable_queue", help_heading = "Fleet")]
+    /// The Redis for --enable-queue, and for answers that later runs may use again: redis://:PASSWORD@HOST:PORT, rediss:// with
+    /// TLS; one server of a cluster stands for all of it [default: with --enable-queue a private redis-server in the output
+    /// folder, else none]
+    #[arg(long, value_name = "URL", help_heading = "Fleet")]
     pub(super) redis_url: Option<String>,
 
     /// Where workers register, with /healthz, /readyz and /progress over HTTP at the same port. Without --enable-queue only
@@ -297,6 +314,58 @@ pub(super) struct ModelArguments {
     pub(super) tpm: Option<u64>,
 }
 
+/// Whether answers that were given before serve again.
+#[derive(Debug, Args)]
+pub(super) struct CacheArguments {
+    /// Whether a model's earlier answers serve again: on; read, nothing new is kept; off. They are kept in memory, and in
+    /// the Redis of --redis-url for later runs and other workers
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "on", help_heading = "Models")]
+    pub(super) cache: CacheArgument,
+
+    /// How long an answer is kept: a number with s, m, h or d
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = lifetime, help_heading = "Models")]
+    pub(super) cache_ttl: Duration,
+
+    /// Whose answers they are: those of one tenant never serve another
+    #[arg(long, value_name = "NAME", default_value = CacheSettings::TENANT, value_parser = tenant, help_heading = "Models")]
+    pub(super) tenant: String,
+
+    /// Reuse only answers about the very same text, not those about texts that say the same
+    #[arg(long, help_heading = "Models")]
+    pub(super) no_semantic_cache: bool,
+
+    /// Folder of a static embedding model (model2vec: config.json, tokenizer.json, model.safetensors) by which texts that say
+    /// the same are found [default: the configured embedding backend, else their words]
+    #[arg(long, value_name = "DIR", help_heading = "Models")]
+    pub(super) embedding_model: Option<PathBuf>,
+}
+
+impl CacheArguments {
+    pub(super) fn settings(&self) -> CacheSettings {
+        let mode = match self.cache {
+            CacheArgument::Off => CacheMode::Off,
+            CacheArgument::Read => CacheMode::Read,
+            CacheArgument::On => CacheMode::On,
+        };
+        CacheSettings {
+            mode,
+            ttl: self.cache_ttl,
+            tenant: self.tenant.clone(),
+            semantic: !self.no_semantic_cache,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CacheArgument {
+    /// Every answer is asked for
+    Off,
+    /// Answers that are there serve, nothing new is kept
+    Read,
+    /// Answers that are there serve, and new ones are kept
+    On,
+}
+
 impl ModelArguments {
     pub(super) fn options(&self) -> ModelOptions {
         ModelOptions {
@@ -341,6 +410,34 @@ const MOST_AT_ONCE: u64 = 1024;
 
 fn count() -> RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..=MOST_AT_ONCE)
+}
+
+/// Longest life of a cached answer: ten years.
+const LONGEST_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// `90s`, `15m`, `12h` or `30d`.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
+    let wrong = || "this is no time: a whole number and s, m, h or d, such as 12h".to_owned();
+    let (number, seconds) = units
+        .into_iter()
+        .find_map(|(unit, seconds)| text.strip_suffix(unit).map(|number| (number, seconds)))
+        .ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let time = Duration::from_secs(number.saturating_mul(seconds));
+    if time.is_zero() || time > LONGEST_LIFE {
+        return Err("it must be from a second to ten years".to_owned());
+    }
+    Ok(time)
+}
+
+/// A name that is no surprise in a list.
+fn tenant(text: &str) -> Result<String, String> {
+    let is_plain = text.chars().all(|character| character.is_alphanumeric() || "-_.@".contains(character));
+    if text.is_empty() || text.len() > 64 || !is_plain {
+        return Err("it must be 1 to 64 letters, digits, -, _, . or @".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -164,8 +164,11 @@ impl Fleet {
                 max_parallel: arguments.models.max_parallel,
                 requests_per_minute: arguments.models.rpm,
                 tokens_per_minute: arguments.models.tpm,
+                batch_size: arguments.batch_size,
+                batch_api: arguments.llm_batch_api,
             },
             budget: budget(arguments, folder)?,
+            cache: arguments.cache.settings(),
         };
         let scheme = if port.tls { "https" } else { "http" };
         note(&format!("workers join with: worker start --coordinator {scheme}://{}", shown(port.address)));

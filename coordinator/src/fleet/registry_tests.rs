@@ -8,8 +8,8 @@ use std::{
 use proptest::prelude::*;
 use sheaf_common::{
     fleet::{
-        Assignment, Budget, Command, Intake, LlmPolicy, ModelSettings, Order, PROTOCOL, RedisAccess, Refusal,
-        Registration, Report, WorkerState,
+        Assignment, Budget, CacheSettings, Command, Intake, LlmPolicy, ModelSettings, Order, PROTOCOL,
+        RedisAccess, Refusal, Registration, Report, WorkerState,
     },
     id::{RunId, WorkerId},
     job::AnalysisOptions,
@@ -50,6 +50,7 @@ fn assignment(run: &str, shards: u16) -> Assignment {
         llm: LlmPolicy::Never,
         models: ModelSettings::default(),
         budget: Budget::default(),
+        cache: CacheSettings::default(),
     }
 }
 

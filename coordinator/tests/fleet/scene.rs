@@ -4,8 +4,8 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 
 use sheaf_common::{
     fleet::{
-        Assignment, Budget, Intake, LlmPolicy, Load, ModelSettings, Order, PROTOCOL, RedisAccess,
-        Registration, Report, WorkerState, start_id,
+        Assignment, Budget, CacheSettings, Intake, LlmPolicy, Load, ModelSettings, Order, PROTOCOL,
+        RedisAccess, Registration, Report, WorkerState, start_id,
     },
     id::RunId,
     job::AnalysisOptions,
@@ -131,6 +131,7 @@ pub(crate) fn run(name: &str) -> Assignment {
         llm: LlmPolicy::Unsure,
         models: ModelSettings { requests_per_minute: Some(600), ..ModelSettings::default() },
         budget: Budget { usd: Some(1.5), ..Budget::default() },
+        cache: CacheSettings::default(),
     }
 }
 

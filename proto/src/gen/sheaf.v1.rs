@@ -242,6 +242,8 @@ pub struct Assignment {
     pub models: ::core::option::Option<ModelSettings>,
     #[prost(message, optional, tag = "11")]
     pub budget: ::core::option::Option<Budget>,
+    #[prost(message, optional, tag = "12")]
+    pub cache: ::core::option::Option<CacheSettings>,
 }
 /// Each limit is the whole fleet's; a limit that is absent is found out.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -254,6 +256,26 @@ pub struct ModelSettings {
     pub requests_per_minute: ::core::option::Option<u64>,
     #[prost(uint64, optional, tag = "4")]
     pub tokens_per_minute: ::core::option::Option<u64>,
+    /// Documents in one request; 0: chosen by how the backend responds.
+    #[prost(uint32, tag = "5")]
+    pub batch_size: u32,
+    /// Requests go through the provider's endpoint for batches, which answers within a day at a lower price.
+    #[prost(bool, tag = "6")]
+    pub batch_api: bool,
+}
+/// Whether answers that were given before serve again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CacheSettings {
+    #[prost(enumeration = "CacheMode", tag = "1")]
+    pub mode: i32,
+    #[prost(uint64, tag = "2")]
+    pub ttl_seconds: u64,
+    /// Answers of one tenant never serve another.
+    #[prost(string, tag = "3")]
+    pub tenant: ::prost::alloc::string::String,
+    /// Answers about texts that say the same serve too.
+    #[prost(bool, tag = "4")]
+    pub semantic: bool,
 }
 /// Ceilings of a run over all its workers; an absent one is none.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -529,6 +551,39 @@ impl LlmPolicy {
             "LLM_POLICY_NEVER" => Some(Self::Never),
             "LLM_POLICY_UNSURE" => Some(Self::Unsure),
             "LLM_POLICY_EVERY" => Some(Self::Every),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CacheMode {
+    Unspecified = 0,
+    Off = 1,
+    /// What is there serves; nothing is added.
+    Read = 2,
+    On = 3,
+}
+impl CacheMode {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CACHE_MODE_UNSPECIFIED",
+            Self::Off => "CACHE_MODE_OFF",
+            Self::Read => "CACHE_MODE_READ",
+            Self::On => "CACHE_MODE_ON",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CACHE_MODE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CACHE_MODE_OFF" => Some(Self::Off),
+            "CACHE_MODE_READ" => Some(Self::Read),
+            "CACHE_MODE_ON" => Some(Self::On),
             _ => None,
         }
     }

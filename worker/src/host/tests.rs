@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use sheaf_common::{
-    fleet::{LlmPolicy, ModelSettings, RedisAccess},
+    fleet::{CacheSettings, LlmPolicy, ModelSettings, RedisAccess},
     job::AnalysisOptions,
     mode::Mode,
 };
@@ -42,6 +42,7 @@ fn assignment(port: u16) -> Assignment {
         llm: LlmPolicy::Never,
         models: ModelSettings::default(),
         budget: Budget::default(),
+        cache: CacheSettings::default(),
     }
 }
 

@@ -40,7 +40,7 @@ mod tests {
     use std::time::Duration;
 
     use sheaf_common::{
-        fleet::{Budget, LlmPolicy, ModelSettings, RedisAccess},
+        fleet::{Budget, CacheSettings, LlmPolicy, ModelSettings, RedisAccess},
         job::AnalysisOptions,
         mode::Mode,
     };
@@ -59,6 +59,7 @@ mod tests {
             llm: LlmPolicy::Never,
             models: ModelSettings::default(),
             budget: Budget::default(),
+            cache: CacheSettings::default(),
         }
     }
 

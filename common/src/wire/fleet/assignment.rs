@@ -1,10 +1,12 @@
 //! A run's configuration as a message.
 
+use std::time::Duration;
+
 use sheaf_proto::v1;
 
 use super::field;
 use crate::{
-    fleet::{Assignment, Budget, LlmPolicy, ModelSettings, RedisAccess},
+    fleet::{Assignment, Budget, CacheMode, CacheSettings, LlmPolicy, ModelSettings, RedisAccess},
     mode::Mode,
     wire::{WireError, options_message, options_of},
 };
@@ -21,6 +23,7 @@ pub(super) fn message(assignment: Assignment) -> v1::Assignment {
         llm,
         models,
         budget,
+        cache,
     } = assignment;
     v1::Assignment {
         run_id: run.to_string(),
@@ -37,6 +40,8 @@ pub(super) fn message(assignment: Assignment) -> v1::Assignment {
             max_parallel: models.max_parallel,
             requests_per_minute: models.requests_per_minute,
             tokens_per_minute: models.tokens_per_minute,
+            batch_size: models.batch_size,
+            batch_api: models.batch_api,
         }),
         budget: Some(v1::Budget {
             usd: budget.usd,
@@ -44,6 +49,12 @@ pub(super) fn message(assignment: Assignment) -> v1::Assignment {
             spent_nano_usd: budget.spent_nano_usd,
             spent_input_tokens: budget.spent_input_tokens,
             spent_output_tokens: budget.spent_output_tokens,
+        }),
+        cache: Some(v1::CacheSettings {
+            mode: cache_message(cache.mode).into(),
+            ttl_seconds: cache.ttl.as_secs(),
+            tenant: cache.tenant,
+            semantic: cache.semantic,
         }),
     }
 }
@@ -57,6 +68,7 @@ pub(super) fn of(assignment: v1::Assignment) -> Result<Assignment, WireError> {
         .ok_or_else(|| field::invalid("shards", assignment.shards.to_string()))?;
     let models = assignment.models.ok_or(WireError::Missing("models"))?;
     let budget = assignment.budget.ok_or(WireError::Missing("budget"))?;
+    let cache = assignment.cache.ok_or(WireError::Missing("cache"))?;
     Ok(Assignment {
         run: field::run(assignment.run_id)?,
         redis: RedisAccess {
@@ -76,6 +88,8 @@ pub(super) fn of(assignment: v1::Assignment) -> Result<Assignment, WireError> {
             max_parallel: models.max_parallel,
             requests_per_minute: models.requests_per_minute,
             tokens_per_minute: models.tokens_per_minute,
+            batch_size: models.batch_size,
+            batch_api: models.batch_api,
         },
         budget: Budget {
             usd: budget.usd.map(|usd| field::amount("usd", usd)).transpose()?,
@@ -83,6 +97,12 @@ pub(super) fn of(assignment: v1::Assignment) -> Result<Assignment, WireError> {
             spent_nano_usd: budget.spent_nano_usd,
             spent_input_tokens: budget.spent_input_tokens,
             spent_output_tokens: budget.spent_output_tokens,
+        },
+        cache: CacheSettings {
+            mode: cache_of(cache.mode())?,
+            ttl: Duration::from_secs(cache.ttl_seconds),
+            tenant: field::name("tenant", cache.tenant)?,
+            semantic: cache.semantic,
         },
     })
 }
@@ -120,5 +140,22 @@ fn llm_of(llm: v1::LlmPolicy) -> Result<LlmPolicy, WireError> {
         v1::LlmPolicy::Unsure => Ok(LlmPolicy::Unsure),
         v1::LlmPolicy::Every => Ok(LlmPolicy::Every),
         v1::LlmPolicy::Unspecified => Err(WireError::Missing("llm")),
+    }
+}
+
+fn cache_message(mode: CacheMode) -> v1::CacheMode {
+    match mode {
+        CacheMode::Off => v1::CacheMode::Off,
+        CacheMode::Read => v1::CacheMode::Read,
+        CacheMode::On => v1::CacheMode::On,
+    }
+}
+
+fn cache_of(mode: v1::CacheMode) -> Result<CacheMode, WireError> {
+    match mode {
+        v1::CacheMode::Off => Ok(CacheMode::Off),
+        v1::CacheMode::Read => Ok(CacheMode::Read),
+        v1::CacheMode::On => Ok(CacheMode::On),
+        v1::CacheMode::Unspecified => Err(WireError::Missing("cache.mode")),
     }
 }

@@ -9,8 +9,9 @@ use sheaf_proto::v1;
 use super::{assignment, exchange, member, roster};
 use crate::{
     fleet::{
-        Assignment, Budget, Command, Counts, FromWorker, Health, Intake, KeyRate, LlmPolicy, Load,
-        ModelSettings, Order, RedisAccess, Registration, Report, RosterEntry, Welcome, WorkerState,
+        Assignment, Budget, CacheMode, CacheSettings, Command, Counts, FromWorker, Health, Intake, KeyRate,
+        LlmPolicy, Load, ModelSettings, Order, RedisAccess, Registration, Report, RosterEntry, Welcome,
+        WorkerState,
     },
     id::{RunId, WorkerId},
     job::{AnalysisOptions, Extraction},
@@ -48,12 +49,20 @@ fn run_assignment() -> impl Strategy<Value = Assignment> {
         (extraction, any::<bool>(), any::<bool>()).prop_map(|(extraction, include_text, include_links)| {
             AnalysisOptions { extraction, include_text, include_links }
         });
-    let models = any::<(bool, Option<u32>, Option<u64>, Option<u64>)>().prop_map(|models| ModelSettings {
-        no_parallel: models.0,
-        max_parallel: models.1,
-        requests_per_minute: models.2,
-        tokens_per_minute: models.3,
-    });
+    let models =
+        any::<(bool, Option<u32>, Option<u64>, Option<u64>, u32, bool)>().prop_map(|models| ModelSettings {
+            no_parallel: models.0,
+            max_parallel: models.1,
+            requests_per_minute: models.2,
+            tokens_per_minute: models.3,
+            batch_size: models.4,
+            batch_api: models.5,
+        });
+    let mode_of_cache = prop::sample::select(vec![CacheMode::Off, CacheMode::Read, CacheMode::On]);
+    let cache =
+        (mode_of_cache, any::<u64>(), name(), any::<bool>()).prop_map(|(mode, seconds, tenant, semantic)| {
+            CacheSettings { mode, ttl: Duration::from_secs(seconds), tenant, semantic }
+        });
     let budget =
         (option::of(0.0..1e9), any::<(Option<u64>, u64, u64, u64)>()).prop_map(|(usd, numbers)| Budget {
             usd,
@@ -65,20 +74,20 @@ fn run_assignment() -> impl Strategy<Value = Assignment> {
     let redis = ("redis://[a-z0-9:@.]{0,20}", any::<bool>())
         .prop_map(|(url, host_is_coordinator)| RedisAccess { url, host_is_coordinator });
     let llm = prop::sample::select(vec![LlmPolicy::Never, LlmPolicy::Unsure, LlmPolicy::Every]);
-    (run(), redis, 1..u16::MAX, options, mode(), period(), any::<u64>(), llm, models, budget).prop_map(
-        |(run, redis, shards, options, mode, parse_timeout, parse_memory_bytes, llm, models, budget)| {
-            Assignment {
-                run,
-                redis,
-                shards,
-                options,
-                mode,
-                parse_timeout,
-                parse_memory_bytes,
-                llm,
-                models,
-                budget,
-            }
+    let caps = (period(), any::<u64>());
+    (run(), redis, 1..u16::MAX, options, mode(), caps, llm, models, budget, cache).prop_map(
+        |(run, redis, shards, options, mode, caps, llm, models, budget, cache)| Assignment {
+            run,
+            redis,
+            shards,
+            options,
+            mode,
+            parse_timeout: caps.0,
+            parse_memory_bytes: caps.1,
+            llm,
+            models,
+            budget,
+            cache,
         },
     )
 }
@@ -210,6 +219,7 @@ fn the_password_of_redis_is_in_no_error() {
         llm: v1::LlmPolicy::Never.into(),
         models: Some(v1::ModelSettings::default()),
         budget: Some(v1::Budget::default()),
+        cache: Some(v1::CacheSettings::default()),
         ..v1::Assignment::default()
     };
     let said = assignment::of(message).unwrap_err().to_string();

@@ -92,7 +92,7 @@ pub enum Order {
         workers: u32,
     },
     /// Work on this run too; where it is known, this is its configuration from now on.
-    Assign(Assignment),
+    Assign(Box<Assignment>),
     /// Work on this run no more.
     Withdraw(RunId),
 }

@@ -57,6 +57,26 @@ fn wrong_flags_and_values() {
 }
 
 #[test]
+fn addresses_of_no_coordinator() {
+    let room = room();
+    for verb in [&["workers"][..], &["drain", "w"], &["pause", "w"], &["resume", "w"]] {
+        for (address, why) in [
+            ("foo", "neither http:// nor https://"),
+            ("hub:7700", "neither http:// nor https://"),
+            ("ftp://hub:7700", "neither http:// nor https://"),
+            ("http://", ""),
+        ] {
+            let arguments = [verb, &["--coordinator", address]].concat();
+            let said = format!("--coordinator {address} is no address of a coordinator: ");
+            one_line(&room, &arguments, 2, &[&said, why, "give one such as http://127.0.0.1:7700"]);
+        }
+        // Where nobody answers, the command line was right.
+        let nobody = [verb, &["--coordinator", "http://127.0.0.1:9"]].concat();
+        one_line(&room, &nobody, 1, &["no coordinator answers at http://127.0.0.1:9"]);
+    }
+}
+
+#[test]
 fn without_a_command_the_help_is_shown() {
     let ended = room().run([""; 0]);
     assert_eq!(ended.status, Some(2));

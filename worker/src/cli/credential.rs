@@ -42,7 +42,7 @@ impl CredentialArguments {
     ///
     /// # Errors
     ///
-    /// A sentence for the person: a file cannot be used, or the token is none.
+    /// A sentence for the person: a file cannot be used, the token is none, or the URL is none of a coordinator.
     pub fn reach(&self, url: &str) -> Result<ReachSettings, String> {
         let token = token(self.token_file.as_deref())?;
         let shown = self.tls_certificate.as_deref().zip(self.tls_key.as_deref());
@@ -52,7 +52,9 @@ impl CredentialArguments {
                 Some(ClientTls::read(authority.as_deref(), shown).map_err(|error| error.to_string())?)
             }
         };
-        Ok(ReachSettings { url: url.to_owned(), token, tls })
+        let settings = ReachSettings { url: url.to_owned(), token, tls };
+        settings.check().map_err(|error| format!("--coordinator {error}"))?;
+        Ok(settings)
     }
 }
 

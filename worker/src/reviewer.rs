@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sheaf_common::{
     fault::{Fault, FaultKind},
-    record::{Finding, Review},
+    record::{CacheUse, Finding, Review},
 };
 use sheaf_llm::{Client, ModelError, Stage, Subject, assess};
 use tokio_util::sync::CancellationToken;
@@ -105,6 +105,7 @@ impl Reviewer {
             Ok(assessed) => Review {
                 verdict: Ok((assessed.analysis, assessed.model)),
                 usage: assessed.usage,
+                cache: CacheUse::default(),
                 milliseconds,
             },
             Err(error) => {
@@ -114,7 +115,7 @@ impl Reviewer {
                 }
                 let kind = if error.is_budget() { FaultKind::Budget } else { FaultKind::Model };
                 let fault = Fault::new(kind, error.to_string(), error.hint());
-                Review { verdict: Err(fault), usage: error.usage, milliseconds }
+                Review { verdict: Err(fault), usage: error.usage, cache: CacheUse::default(), milliseconds }
             }
         })
     }

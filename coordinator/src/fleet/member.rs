@@ -91,7 +91,7 @@ impl Member {
         }
         for (run, (number, assignment)) in &wanted.runs {
             if self.told.runs.insert(run.clone(), *number) != Some(*number) {
-                orders.push(Order::Assign(assignment.clone()));
+                orders.push(Order::Assign(Box::new(assignment.clone())));
             }
         }
         self.told.runs.retain(|run, _| {

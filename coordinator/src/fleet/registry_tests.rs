@@ -189,7 +189,7 @@ fn runs_are_told_once_and_again_when_they_change() {
     assert_eq!(fleet.apply(Event::Tick), [], "the welcome told it of the run");
     let changed = assignment("r", 2);
     let told = fleet.apply(Event::Assigned(changed.clone()));
-    assert_eq!(told, [Action::Send { session: 1, order: Order::Assign(changed) }]);
+    assert_eq!(told, [Action::Send { session: 1, order: Order::Assign(Box::new(changed)) }]);
     let told = fleet.apply(Event::Withdrawn(RunId::new("r")));
     assert_eq!(told, [Action::Send { session: 1, order: Order::Withdraw(RunId::new("r")) }]);
     assert_eq!(fleet.apply(Event::Withdrawn(RunId::new("r"))), []);

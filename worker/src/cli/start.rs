@@ -133,7 +133,7 @@ async fn start(arguments: &StartArguments, settings: SessionSettings) -> Result<
     let runs = welcome.runs.clone();
     let mut host = Host::new(host, status.clone(), shutdown.clone());
     for run in runs {
-        host.obey(sheaf_common::fleet::Order::Assign(run));
+        host.obey(sheaf_common::fleet::Order::Assign(Box::new(run)));
     }
     while let Some(Some(order)) = shutdown.draining().run_until_cancelled(session.next_order()).await {
         host.obey(order);

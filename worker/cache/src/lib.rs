@@ -4,9 +4,12 @@
 //! | --- | --- |
 //! | [`unit`] | what an answer belongs to: a scope and a content |
 //! | [`answer`] | an answer as it is kept |
+//! | [`exact`] | answers about the very same content, in memory and for the fleet, asked for once |
 
 pub mod answer;
+pub mod exact;
 pub mod unit;
 
 pub use answer::Answer;
+pub use exact::{Begun, Claim, ExactCache, ExactCounts, ExactSettings, Hit, Level, MemoryCache};
 pub use unit::{Scope, UnitKey};

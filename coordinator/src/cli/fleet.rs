@@ -50,6 +50,8 @@ const SHARDS_A_MASTER: u16 = 2;
 pub(super) struct Fleet {
     /// Goes into the run's plan.
     pub(super) dispatch: Option<Dispatch>,
+    /// Where workers register, as a URL.
+    address: String,
     /// What the fleet has spent on models; `None` when it asks none.
     ledger: Option<Ledger>,
     private: Option<PrivateRedis>,
@@ -167,10 +169,16 @@ impl Fleet {
             cache: arguments.cache.settings(),
         };
         let scheme = if port.tls { "https" } else { "http" };
-        note(&format!("workers join with: worker start --coordinator {scheme}://{}", shown(port.address)));
+        let address = format!("{scheme}://{}", shown(port.address));
         let dispatch = Dispatch { queue, fleet: port.service.clone(), assignment };
         let ledger = Some(ledger).filter(|_| dispatch.assignment.llm != LlmPolicy::Never);
-        Ok(Self { dispatch: Some(dispatch), ledger, private, service: port.service, ending: port.ending })
+        let (service, ending) = (port.service, port.ending);
+        Ok(Self { dispatch: Some(dispatch), address, ledger, private, service, ending })
+    }
+
+    /// Says how workers join. Whoever reads it may also stop the run: signals are watched by then.
+    pub(super) fn invite(&self) {
+        note(&format!("workers join with: worker start --coordinator {}", self.address));
     }
 
     /// Ends the fleet's service, and the private Redis; `done` removes what was kept in Redis. What was spent on models goes

@@ -143,6 +143,7 @@ async fn start(
     if let Err(error) = interrupt::watch(shutdown.clone(), tally.clone()) {
         return complain(&format!("signals cannot be watched: {error}"));
     }
+    fleet.iter().for_each(Fleet::invite);
     if let Some(listener) = listener {
         tokio::spawn(status::serve(listener, tally.clone()));
     }

@@ -45,9 +45,10 @@ fn text(number: usize) -> String {
 
 /// The one right answer about a document.
 fn right(text: &str) -> Value {
+    let first = text.split('.').next().unwrap();
     json!({
-        "summary": format!("About: {text}"),
-        "key_points": [{"text": "It is a notice.", "quote": text.split('.').next().unwrap()}],
+        "summary": format!("It says: {first}. It says nothing else that matters."),
+        "key_points": [{"text": "It is a notice.", "quote": first}],
         "keywords": ["board"],
         "document_type": "news",
         "confidence": 0.9,
@@ -225,7 +226,7 @@ async fn a_lone_document_waits_for_the_bound_and_not_at_all_when_nothing_more_is
 /// What a hostile provider does to one in ten items each: drop, double, exchange contents, break. Order is turned round.
 fn harmed(turn: usize, request: &ModelRequest) -> (String, StopReason) {
     let mut whole = fitting(request);
-    if let Some(items) = whole["answers"].as_array_mut() {
+    if let Some(items) = whole.get_mut("answers").and_then(Value::as_array_mut) {
         let mut random = fastrand::Rng::with_seed(turn as u64);
         for place in (0..items.len()).rev() {
             let other = random.usize(..items.len());

@@ -85,6 +85,8 @@ impl<W: Work> Driver<W> {
 
     /// Runs until nobody can ask any more; what is under way is given up then.
     pub(super) async fn run(mut self, mut door: mpsc::Receiver<W::Unit>, mut signals: Signals) {
+        let coming = *signals.coming.borrow_and_update();
+        self.step(Event::Coming(coming));
         loop {
             let wake = self.wake;
             let event = tokio::select! {

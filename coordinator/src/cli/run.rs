@@ -132,7 +132,7 @@ async fn start(
         };
     }
     let models = models.filter(|_| fleet.is_none());
-    let reviewer = match models.map(|models| models.reviewer(arguments, &found, &folder)).transpose() {
+    let reviewer = match Asked::ask_for(models, arguments, &found, &folder).await {
         Ok(reviewer) => reviewer.map(Arc::new),
         Err(message) => {
             abandon(folder);

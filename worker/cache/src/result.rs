@@ -83,7 +83,7 @@ impl ResultCache {
     }
 
     /// Keeps a fresh answer; returns what the document's record says of it.
-    pub async fn fill(&self, task: Task, answer: Answer) -> CacheUse {
+    pub async fn fill(&self, task: Task, answer: Answer, _shown: Shown<'_>) -> CacheUse {
         task.claim.fill(answer).await;
         CacheUse::default()
     }
@@ -97,6 +97,11 @@ impl ResultCache {
 impl CacheHit {
     fn exact(hit: exact::Hit) -> Self {
         Self { answer: hit.answer.clone(), from: hit }
+    }
+
+    /// Whether it is about the very same text.
+    pub fn is_exact(&self) -> bool {
+        true
     }
 
     /// What the document's record says of it.

@@ -2,6 +2,7 @@
 
 use std::{env, fs, process::ExitCode, sync::Arc, time::Duration};
 
+use sheaf_cache::MemoryCache;
 use sheaf_common::{
     fault::said,
     fleet::{PROTOCOL, Registration, start_id},
@@ -108,6 +109,7 @@ async fn start(arguments: &StartArguments, settings: SessionSettings) -> Result<
         coordinator_host: session.coordinator_host().to_owned(),
         lease: welcome.lease,
         heartbeat: welcome.heartbeat,
+        answers: MemoryCache::new(MemoryCache::BYTES),
         prices: arguments.prices.clone(),
     };
     let runs = welcome.runs.clone();

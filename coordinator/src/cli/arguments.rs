@@ -16,6 +16,8 @@ use sheaf_worker::{
     cli::{CredentialArguments, LogFormatArgument},
 };
 
+use super::cache::CacheCommand;
+
 /// Analyse large sets of documents: download, extract, say what is in them.
 #[derive(Debug, Parser)]
 #[command(
@@ -65,6 +67,9 @@ pub(super) enum Command {
     Replay(RunOfArguments),
     /// Remove what Redis holds of a run that is not going on
     Purge(RunOfArguments),
+    /// Look at the answers that Redis keeps for later runs, or remove them
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Keep a private Redis running for the parent process
     #[command(hide = true)]
     KeepRedis {
@@ -429,7 +434,7 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 }
 
 /// A name that is no surprise in a list.
-fn tenant(text: &str) -> Result<String, String> {
+pub(super) fn tenant(text: &str) -> Result<String, String> {
     let is_plain = text.chars().all(|character| character.is_alphanumeric() || "-_.@".contains(character));
     if text.is_empty() || text.len() > 64 || !is_plain {
         return Err("it must be 1 to 64 letters, digits, -, _, . or @".to_owned());

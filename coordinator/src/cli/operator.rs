@@ -134,7 +134,7 @@ async fn private(folder: &Path, program: &Path) -> Result<PrivateRedis, String> 
     started.map_err(|error| error.to_string())
 }
 
-fn on_a_runtime(work: impl Future<Output = Result<(), String>>) -> Exit {
+pub(super) fn on_a_runtime(work: impl Future<Output = Result<(), String>>) -> Exit {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("the runtime could not be started: {error}")),

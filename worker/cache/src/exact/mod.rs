@@ -42,7 +42,6 @@ use std::{sync::Arc, time::Duration};
 use sheaf_common::{
     backoff::Backoff,
     fleet::{CacheMode, CacheSettings},
-    keys::CACHE_BUCKETS,
     redis::RedisUrl,
 };
 use tokio::time::Instant;
@@ -75,16 +74,20 @@ pub struct ExactSettings {
     pub cache: CacheSettings,
     /// Answers that Redis holds for the tenant; those that would expire first make room. At least one in each of 256 parts.
     pub entries: u64,
+    /// How long a look-up waits for Redis at most.
+    pub patience: Duration,
 }
 
 impl ExactSettings {
     /// How many answers Redis holds for a tenant unless said otherwise.
     pub const ENTRIES: u64 = 1_000_000;
+    /// How long a look-up waits for Redis unless said otherwise: little beside an answer of a model, much beside a network.
+    pub const PATIENCE: Duration = Duration::from_millis(250);
 }
 
 impl From<&CacheSettings> for ExactSettings {
     fn from(cache: &CacheSettings) -> Self {
-        Self { cache: cache.clone(), entries: Self::ENTRIES }
+        Self { cache: cache.clone(), entries: Self::ENTRIES, patience: Self::PATIENCE }
     }
 }
 
@@ -116,9 +119,8 @@ impl ExactCache {
     /// said once; the cache goes on in memory. Waits a few seconds at most.
     pub async fn open(settings: &ExactSettings, memory: MemoryCache, redis: Option<RedisUrl>) -> Self {
         let cache = &settings.cache;
-        let room = (settings.entries / u64::from(CACHE_BUCKETS)).max(1);
         let used = redis.filter(|_| cache.mode != CacheMode::Off);
-        let store = used.map(|url| Arc::new(Store::new(url, &cache.tenant, room)));
+        let store = used.map(|url| Arc::new(Store::new(url, settings)));
         let mut keeper = None;
         if let Some(store) = &store {
             store.connect().await;
@@ -241,8 +243,8 @@ impl ExactCache {
         let (mut looks, mut removals) = (0, 0);
         loop {
             // Where nothing would be stored nobody is to wait for it.
-            let mut claim =
-                (self.storing() == Storing::Both && store.has_room()).then(|| FleetClaim::new(store, key));
+            let shared = self.storing() == Storing::Both && store.has_room() && store.is_open();
+            let mut claim = shared.then(|| FleetClaim::new(store, key));
             let looked = store.look(key, claim.as_mut().map(FleetClaim::send)).await;
             if let (Some(claim), Some(looked)) = (&mut claim, &looked)
                 && *looked != Looked::Claimed

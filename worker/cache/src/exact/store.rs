@@ -10,7 +10,7 @@ use std::{
 };
 
 use sheaf_common::{
-    keys::{CacheBucketKeys, CacheKeys},
+    keys::{CACHE_BUCKETS, CacheBucketKeys, CacheKeys},
     redis::{Connector, Link, Patience, RedisError, RedisUrl, Script, fullness},
 };
 use tokio::{
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{
+    ExactSettings,
     fleet::Claims,
     frame::{MOST_PACKED, Mark},
     gate::Gate,
@@ -42,9 +43,7 @@ scripts! {
     PURGE: "removing what is kept", "purge.lua";
 }
 
-/// How long a request waits for Redis: an answer of a model takes longer, and a look-up that fails costs no more than this.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// How long a connection and a probe may take.
+/// How long a connection may take, and its first answer.
 const REACH: Duration = Duration::from_secs(3);
 /// How long a claim lives when nobody extends it: so long others wait for an owner that died.
 pub(super) const CLAIM: Duration = Duration::from_secs(10);
@@ -95,7 +94,9 @@ pub(super) struct Store {
     url: RedisUrl,
     keys: CacheKeys,
     /// Answers that a bucket may hold.
-    pub(super) room: u64,
+    room: u64,
+    /// How long a request waits.
+    patience: Duration,
     link: OnceLock<Link>,
     gate: Mutex<Gate>,
     nearly_full: AtomicBool,
@@ -110,11 +111,12 @@ pub(super) fn bucket(key: &UnitKey) -> u8 {
 }
 
 impl Store {
-    pub(super) fn new(url: RedisUrl, tenant: &str, room: u64) -> Self {
+    pub(super) fn new(url: RedisUrl, settings: &ExactSettings) -> Self {
         Self {
             url,
-            keys: CacheKeys::new(tenant),
-            room,
+            keys: CacheKeys::new(&settings.cache.tenant),
+            room: (settings.entries / u64::from(CACHE_BUCKETS)).max(1),
+            patience: settings.patience,
             link: OnceLock::new(),
             gate: Mutex::default(),
             nearly_full: AtomicBool::new(false),
@@ -215,7 +217,7 @@ impl Store {
     /// Asks Redis how full it is. What does not answer changes nothing.
     pub(super) async fn measure(&self) {
         let Some(link) = self.link.get().filter(|_| self.is_open()) else { return };
-        match timeout(PATIENCE, fullness(link)).await {
+        match timeout(self.patience, fullness(link)).await {
             Ok(Ok(used)) => {
                 let full = used >= NEARLY_FULL;
                 if full && !self.nearly_full.swap(full, Ordering::Relaxed) {
@@ -278,7 +280,7 @@ impl Store {
                 link
             } else {
                 let found = Connector::find_quietly(self.url.clone(), Patience::For(Duration::ZERO)).await;
-                let link = Link::new(found?.answering_within(REACH), Patience::For(PATIENCE)).quiet();
+                let link = Link::new(found?.answering_within(REACH), Patience::For(self.patience)).quiet();
                 self.link.get_or_init(|| link)
             };
             look(
@@ -289,10 +291,12 @@ impl Store {
             )
             .await
         };
-        match timeout(REACH + PATIENCE, reached).await {
+        // The connection's own time is up first, so that one which answers nothing any more is made anew.
+        let most = 3 * REACH;
+        match timeout(most, reached).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.reason),
-            Err(_) => Err(format!("no answer within {} s", (REACH + PATIENCE).as_secs_f64())),
+            Err(_) => Err(format!("no answer within {} s", most.as_secs())),
         }
     }
 
@@ -303,10 +307,10 @@ impl Store {
         work: impl AsyncFnOnce(&Link) -> Result<T, RedisError>,
     ) -> Option<T> {
         let link = self.link.get().filter(|_| self.is_open())?;
-        match timeout(PATIENCE, work(link)).await {
+        match timeout(self.patience, work(link)).await {
             Ok(Ok(done)) => return Some(done),
             Ok(Err(error)) => self.failed(bucket, error.reason),
-            Err(_) => self.failed(bucket, format!("no answer within {} ms", PATIENCE.as_millis())),
+            Err(_) => self.failed(bucket, format!("no answer within {} ms", self.patience.as_millis())),
         }
         None
     }

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
+use sheaf_cache::ExactCounts;
+
 use super::*;
 
 /// Begins in the background.
@@ -95,7 +97,7 @@ async fn of_a_hundred_askers_over_four_workers_one_asks() {
         assert_eq!(*asker.await.unwrap(), right());
     }
     assert_eq!(asked.load(Ordering::Relaxed), 1);
-    let counts = workers.iter().map(ExactCache::counts).reduce(|all, each| all.and(each)).unwrap();
+    let counts = workers.iter().map(ExactCache::counts).reduce(ExactCounts::and).unwrap();
     assert_eq!((counts.misses, counts.memory_hits + counts.redis_hits, counts.stored), (1, 99, 1));
     assert_eq!(counts.redis_hits, 3, "one of each other worker has looked into Redis");
 }

@@ -23,9 +23,16 @@ use tokio::time::Instant;
 
 const TENANT: &str = "acme";
 
+/// With a patience that a busy machine does not exhaust.
 fn settings(mode: CacheMode) -> ExactSettings {
     let tenant = TENANT.to_owned();
-    ExactSettings::from(&CacheSettings { mode, tenant, ..CacheSettings::default() })
+    let settings = ExactSettings::from(&CacheSettings { mode, tenant, ..CacheSettings::default() });
+    ExactSettings { patience: Duration::from_secs(30), ..settings }
+}
+
+/// With the patience of users.
+fn impatient(mode: CacheMode) -> ExactSettings {
+    ExactSettings { patience: ExactSettings::PATIENCE, ..settings(mode) }
 }
 
 /// The cache of a worker of its own.

@@ -48,7 +48,12 @@ fn assignment(port: u16) -> Assignment {
 
 /// A part whose work is what `working` waits for.
 fn part(working: impl Future<Output = ()> + Send + 'static, shutdown: &Shutdown) -> Part {
-    Part { assignment: assignment(1), shutdown: shutdown.part(), working: tokio::spawn(working) }
+    Part {
+        assignment: assignment(1),
+        shutdown: shutdown.part(),
+        closing: watch::Sender::new(false),
+        working: tokio::spawn(working),
+    }
 }
 
 #[tokio::test]

@@ -122,9 +122,48 @@ pub struct CacheUse {
     /// Similarity of the documents, 0 to 1, for a hit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub similarity: Option<f64>,
-    /// The document whose answer this is, for a hit.
+    /// The document whose answer this is, for a hit. It may be one of an earlier run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<DocumentId>,
+    /// What a model was not asked for again, for a hit in a cache of answers; `None` for a copy within the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Saved>,
+    /// A hit that was not believed but compared with a fresh answer, which then is the document's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Checked>,
+}
+
+impl CacheUse {
+    /// The whole record is that of an identical document of the same run.
+    pub fn copy_of(first: DocumentId) -> Self {
+        Self { kind: CacheKind::Exact, similarity: Some(1.0), of: Some(first), ..Self::default() }
+    }
+
+    /// Whether the whole record is that of an identical document of the same run.
+    pub fn is_copy(&self) -> bool {
+        self.kind == CacheKind::Exact && self.saved.is_none()
+    }
+}
+
+/// What a cached answer took when it was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Requests; of one for several documents, its share.
+    pub requests: f64,
+    /// Tokens and money.
+    #[serde(flatten)]
+    pub usage: Usage,
+}
+
+/// What comparing a cached answer with a fresh one showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checked {
+    /// The document whose answer it was.
+    pub of: DocumentId,
+    /// Similarity of the documents, 0 to 1.
+    pub similarity: f64,
+    /// Whether it says what the fresh one says.
+    pub agreed: bool,
 }
 
 /// Kinds of cache hits.
@@ -239,6 +278,8 @@ pub struct Review {
     pub verdict: Result<(Analysis, String), Fault>,
     /// What it used, whether or not its answer could be used.
     pub usage: Usage,
+    /// Where its answer came from.
+    pub cache: CacheUse,
     /// Milliseconds from asking to the verdict, waits for limits included.
     pub milliseconds: f64,
 }
@@ -250,6 +291,7 @@ impl Outcome {
     pub fn reviewed(mut self, review: Review) -> Self {
         let record = &mut self.record;
         record.usage = review.usage;
+        record.cache = review.cache;
         record.timings_ms.llm = rounded(review.milliseconds);
         match review.verdict {
             Ok((analysis, model)) => {

@@ -5,14 +5,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use sheaf_common::record::{Outcome, Record, Status, Usage};
+use sheaf_common::record::{CacheUse, Outcome, Record, Status, Usage};
 use sheaf_fetch::is_same_site;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use url::Url;
 
 use crate::{
     contents::{ContentKey, Contents, Copy},
-    folder::{Accepted, FolderError, Frontier, FrontierEntry, Recorded, ResultsFile, exact_copy_of},
+    folder::{Accepted, FolderError, Frontier, FrontierEntry, Recorded, ResultsFile},
     progress::Tally,
     source::{Filter, Location},
 };
@@ -212,7 +212,8 @@ impl Recorder {
         // The first paid for both.
         record.usage = Usage::default();
         if record.status == Status::Ok {
-            record.cache = exact_copy_of(first.cache.of.clone().unwrap_or_else(|| first.id.clone()));
+            let original = first.cache.of.clone().filter(|_| first.cache.is_copy());
+            record.cache = CacheUse::copy_of(original.unwrap_or_else(|| first.id.clone()));
         }
         self.results.append(&record)?;
         written.push(record.status);

@@ -43,7 +43,7 @@ async fn a_worker_joins_reports_takes_orders_and_leaves() {
     assert_eq!(soon(session.next_order()).await, Some(Order::Share { workers: 1 }));
 
     scene.fleet.assign(run("second"));
-    assert_eq!(order(&mut session).await, Order::Assign(run("second")));
+    assert_eq!(order(&mut session).await, Order::Assign(Box::new(run("second"))));
     scene.fleet.withdraw(&RunId::new("first"));
     assert_eq!(order(&mut session).await, Order::Withdraw(RunId::new("first")));
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sheaf_common::{
     fault::{Fault, FaultKind},
-    record::{Finding, Review},
+    record::{CacheUse, Finding, Review},
 };
 use sheaf_llm::{AnswerProblem, AssessError, BatchSize, Batcher, Client, ModelError, Stage, Subject};
 use tokio_util::sync::CancellationToken;
@@ -121,7 +121,9 @@ impl Reviewer {
         });
         let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
         Some(match reviewed {
-            Ok((analysis, model, usage)) => Review { verdict: Ok((analysis, model)), usage, milliseconds },
+            Ok((analysis, model, usage)) => {
+                Review { verdict: Ok((analysis, model)), usage, cache: CacheUse::default(), milliseconds }
+            }
             Err(error) => {
                 if self.stopped().is_some() {
                     self.halted.cancel();
@@ -129,7 +131,7 @@ impl Reviewer {
                 }
                 let kind = if error.is_budget() { FaultKind::Budget } else { FaultKind::Model };
                 let fault = Fault::new(kind, error.to_string(), error.hint());
-                Review { verdict: Err(fault), usage: error.usage, milliseconds }
+                Review { verdict: Err(fault), usage: error.usage, cache: CacheUse::default(), milliseconds }
             }
         })
     }

@@ -79,7 +79,6 @@ pub enum Intake {
 
 /// What a worker is told to do.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(clippy::large_enum_variant, reason = "a handful of orders is under way at a time")]
 pub enum Order {
     /// Take no new work, finish what is in flight, leave.
     Drain,
@@ -93,7 +92,7 @@ pub enum Order {
         workers: u32,
     },
     /// Work on this run too; where it is known, this is its configuration from now on.
-    Assign(Assignment),
+    Assign(Box<Assignment>),
     /// Work on this run no more.
     Withdraw(RunId),
     /// Whether nothing more is pushed to a run's queue: then its last documents need not wait for others.

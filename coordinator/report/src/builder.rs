@@ -19,6 +19,7 @@ use crate::{
     number::grouped,
     outliers::{Ground, outliers},
     rows::Rows,
+    savings::Savings,
     shown::{Shown, Source},
     summary::{Advised, CostOf, Count, Counts, Listed, Month, Summary},
     tally::Tally,
@@ -57,6 +58,7 @@ pub struct SummaryBuilder {
     output_tokens: u64,
     /// Billionths of a dollar: an integer, so that the order of adding makes no difference.
     nano_usd: u64,
+    savings: Savings,
     rows: Rows,
 }
 
@@ -89,6 +91,7 @@ impl SummaryBuilder {
             input_tokens: 0,
             output_tokens: 0,
             nano_usd: 0,
+            savings: Savings::default(),
             rows: Rows::default(),
         }
     }
@@ -105,10 +108,7 @@ impl SummaryBuilder {
         if let Some(fault) = &record.error {
             self.faults.add(sequence, record.status, fault);
         }
-        let copy_of = match (record.cache.kind, &record.cache.of) {
-            (CacheKind::Exact, Some(original)) => Some(original),
-            _ => None,
-        };
+        let copy_of = record.cache.of.as_ref().filter(|_| record.cache.is_copy());
         if let Some(original) = copy_of {
             self.copies.add(sequence, original);
         } else if record.error.as_ref().is_some_and(|fault| fault.kind == FaultKind::Duplicate)
@@ -137,6 +137,7 @@ impl SummaryBuilder {
         }
         match record.cache.kind {
             CacheKind::None => {}
+            CacheKind::Exact if record.cache.is_copy() => counts.copied += 1,
             CacheKind::Exact => counts.cache_exact += 1,
             CacheKind::Semantic => counts.cache_semantic += 1,
         }
@@ -153,6 +154,7 @@ impl SummaryBuilder {
         self.input_tokens = self.input_tokens.saturating_add(usage.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(usage.output_tokens);
         self.nano_usd = self.nano_usd.saturating_add((usage.cost_usd * 1e9).round() as u64);
+        self.savings.add(&record.cache);
     }
 
     fn add_content(&mut self, sequence: u64, record: &Record, copy: bool) {
@@ -270,6 +272,7 @@ impl SummaryBuilder {
                 output_tokens: self.output_tokens,
                 cost_usd: self.nano_usd as f64 / 1e9,
             },
+            cached: self.savings.cached(),
             rows: self.rows.into_rows(),
             remarks,
             run: self.run,

@@ -14,6 +14,7 @@
 //! | `shown` | text made safe to show, and sources made safe to link |
 //! | `builder`, `summary` | gathering records, and what is known when all are in |
 //! | `tally`, `latency`, `labels` | bounded counting, percentiles, and names of documents |
+//! | `savings` | what answers that were given before have saved |
 //! | `html`, `markdown` | the two pages, behind the [`Render`] door |
 
 mod builder;
@@ -32,6 +33,7 @@ mod number;
 mod outliers;
 mod render;
 mod rows;
+mod savings;
 mod shown;
 mod summary;
 mod tally;
@@ -44,6 +46,6 @@ pub use markdown::MarkdownReport;
 pub use render::Render;
 pub use shown::{Shown, Source};
 pub use summary::{
-    Advised, CostOf, Count, Counts, DocumentRef, DocumentRow, DuplicateGroup, FaultGroup, Lengths, Listed,
-    Month, Outlier, OutlierReason, Point, StageTimes, Summary, Topic,
+    Advised, Cached, CostOf, Count, Counts, DocumentRef, DocumentRow, DuplicateGroup, FaultGroup, Lengths,
+    Listed, Month, Outlier, OutlierReason, Point, StageTimes, Summary, Topic,
 };

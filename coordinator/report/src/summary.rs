@@ -58,6 +58,8 @@ pub struct Summary {
     pub stages: Vec<StageTimes>,
     /// What models used and cost.
     pub cost: CostOf,
+    /// What answers that were given before have saved, and how far those about similar texts can be trusted.
+    pub cached: Cached,
     /// The documents one by one: the first of the input, then failures beyond them. Not part of `run.json`: the records
     /// themselves are in `results.jsonl`.
     #[serde(skip)]
@@ -117,9 +119,11 @@ pub struct Counts {
     pub decided_by_rules: u64,
     /// Analysed documents by who decided: a model.
     pub decided_by_llm: u64,
-    /// Answers taken from an identical document.
+    /// Documents that are copies of another one of the run, whose whole record they share.
+    pub copied: u64,
+    /// Answers of a model, given before about the same text.
     pub cache_exact: u64,
-    /// Answers taken from a document with the same meaning.
+    /// Answers of a model, given before about a text that says the same.
     pub cache_semantic: u64,
 }
 
@@ -286,6 +290,28 @@ pub struct CostOf {
     pub output_tokens: u64,
     /// US dollars.
     pub cost_usd: f64,
+}
+
+/// What answers that were given before have saved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Cached {
+    /// Documents with such an answer.
+    pub documents: u64,
+    /// Requests that were not sent; a request for several documents counts by shares.
+    pub requests: f64,
+    /// Tokens that were not sent.
+    pub input_tokens: u64,
+    /// Tokens that were not received.
+    pub output_tokens: u64,
+    /// US dollars that were not spent.
+    pub cost_usd: f64,
+    /// Answers about similar texts that were compared with fresh ones.
+    pub checked: u64,
+    /// Those of them that said something else.
+    pub disagreed: u64,
+    /// The highest share of wrong answers among those about similar texts that the comparisons leave plausible: the upper
+    /// end of Wilson's 95% interval. `None` without a comparison.
+    pub false_hits_at_most: Option<f64>,
 }
 
 /// A document in the list of documents.

@@ -27,7 +27,7 @@ use std::{
 
 pub use accepted::{Accepted, AcceptedLog};
 pub use frontier::{Frontier, FrontierEntry};
-pub use results::{Recorded, ResultsFile, exact_copy_of};
+pub use results::{Recorded, ResultsFile};
 use sheaf_common::fault::said;
 pub use state::{Configuration, State};
 

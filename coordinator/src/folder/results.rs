@@ -99,10 +99,11 @@ impl ResultsFile {
             let mut record = read_at(&mut self.reader, span, &path)?;
             if let Some(answer) = answer(&record) {
                 record.cache = match first_of.get(&answer) {
-                    Some(first) => exact_copy_of(first.clone()),
-                    None => CacheUse::default(),
+                    Some(first) => CacheUse::copy_of(first.clone()),
+                    None if record.cache.is_copy() => CacheUse::default(),
+                    None => record.cache,
                 };
-                if record.cache.of.is_none() && repeated.contains(&answer) {
+                if !record.cache.is_copy() && repeated.contains(&answer) {
                     first_of.insert(answer, record.id.clone());
                 }
             }
@@ -117,11 +118,6 @@ impl ResultsFile {
         synced.map_err(FolderError::io(&ordered, "writing it to the disk"))?;
         fs::rename(&ordered, &path).map_err(FolderError::io(&path, "putting it in its place"))
     }
-}
-
-/// How a record says that its answer is that of an identical document.
-pub fn exact_copy_of(first: DocumentId) -> CacheUse {
-    CacheUse { kind: CacheKind::Exact, similarity: Some(1.0), of: Some(first) }
 }
 
 /// Stands for the content of an analysed document (its hash is one of its facts) and what was found in it.

@@ -41,7 +41,7 @@ async fn a_worker_whose_stream_broke_is_lost_and_comes_back_under_its_id() {
     };
     assert_eq!(event, FleetEvent::Back { worker });
     assert_eq!(order(&mut session).await, Order::Withdraw(RunId::new("first")));
-    assert_eq!(order(&mut session).await, Order::Assign(run("second")));
+    assert_eq!(order(&mut session).await, Order::Assign(Box::new(run("second"))));
     assert!(scene.fleet.lost().is_empty());
     assert!(soon(session.leave()).await);
 }
@@ -76,7 +76,7 @@ async fn a_coordinator_that_is_started_again_meets_its_workers_under_their_ids()
     assert_eq!(second.event().await, FleetEvent::Joined { worker: worker.clone() });
     // The run that both coordinators give is nothing new.
     second.fleet.assign(run("other"));
-    assert_eq!(order(&mut session).await, Order::Assign(run("other")));
+    assert_eq!(order(&mut session).await, Order::Assign(Box::new(run("other"))));
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn of_two_processes_with_one_id_the_newer_has_the_session() {
     road.hold();
     let mut newer = join(reach(scene.address()), registration.clone()).await.unwrap();
     scene.fleet.assign(run("r"));
-    assert_eq!(order(&mut newer).await, Order::Assign(run("r")));
+    assert_eq!(order(&mut newer).await, Order::Assign(Box::new(run("r"))));
     assert_eq!(scene.operator().await.workers().await.unwrap().len(), 1);
     // Nothing that becomes of the older session touches the newer one.
     road.close();

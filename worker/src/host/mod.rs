@@ -92,7 +92,7 @@ impl Host {
     pub fn obey(&mut self, order: Order) {
         self.ending.retain(|_, ending| !ending.is_finished());
         match order {
-            Order::Assign(assignment) => self.assign(assignment),
+            Order::Assign(assignment) => self.assign(*assignment),
             Order::Withdraw(run) => {
                 if let Some(part) = self.duties.remove(&run) {
                     tracing::info!(%run, "the run was withdrawn");

@@ -81,11 +81,11 @@ async fn a_run_that_is_assigned_anew_is_begun_when_its_old_part_has_ended() {
         let _told = ended.await;
     };
     host.duties.insert(RunId::new("r"), part(working, &shutdown));
-    host.obey(Order::Assign(assignment(port)));
+    host.obey(Order::Assign(Box::new(assignment(port))));
     assert!(timeout(MOMENT, redis.accept()).await.is_err(), "the old part still works");
     // Neither does one that is withdrawn and assigned meanwhile.
     host.obey(Order::Withdraw(RunId::new("r")));
-    host.obey(Order::Assign(assignment(port)));
+    host.obey(Order::Assign(Box::new(assignment(port))));
     assert!(timeout(MOMENT, redis.accept()).await.is_err(), "the old part still works");
     end.send(()).unwrap();
     timeout(PATIENCE, redis.accept()).await.expect("the new part has begun").unwrap();
@@ -101,9 +101,9 @@ async fn what_was_spent_before_makes_no_new_assignment() {
     let old = host.duties[&RunId::new("r")].shutdown.clone();
     let spent =
         Budget { spent_nano_usd: 7, spent_input_tokens: 8, spent_output_tokens: 9, ..Budget::default() };
-    host.obey(Order::Assign(Assignment { budget: spent, ..assignment(1) }));
+    host.obey(Order::Assign(Box::new(Assignment { budget: spent, ..assignment(1) })));
     assert!(!old.is_draining());
     let raised = Budget { tokens: Some(1), ..spent };
-    host.obey(Order::Assign(Assignment { budget: raised, ..assignment(1) }));
+    host.obey(Order::Assign(Box::new(Assignment { budget: raised, ..assignment(1) })));
     assert!(old.is_draining(), "a ceiling is another matter");
 }

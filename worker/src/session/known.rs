@@ -21,14 +21,18 @@ impl Known {
     pub(super) fn compare(&self, runs: Vec<Assignment>) -> Vec<Order> {
         let gone = self.0.keys().filter(|known| !runs.iter().any(|run| run.run == **known));
         let mut orders: Vec<Order> = gone.cloned().map(Order::Withdraw).collect();
-        orders.extend(runs.into_iter().filter(|run| self.0.get(&run.run) != Some(run)).map(Order::Assign));
+        orders.extend(
+            runs.into_iter()
+                .filter(|run| self.0.get(&run.run) != Some(run))
+                .map(|run| Order::Assign(Box::new(run))),
+        );
         orders
     }
 
     /// An order that the program is given.
     pub(super) fn note(&mut self, order: &Order) {
         match order {
-            Order::Assign(run) => drop(self.0.insert(run.run.clone(), run.clone())),
+            Order::Assign(run) => drop(self.0.insert(run.run.clone(), (**run).clone())),
             Order::Withdraw(run) => drop(self.0.remove(run)),
             Order::Drain | Order::Pause | Order::Resume | Order::Share { .. } | Order::Closing { .. } => {}
         }
@@ -68,8 +72,11 @@ mod tests {
         let mut known = Known::new(&[run("a", 1), run("b", 1), run("c", 1)]);
         known.note(&Order::Withdraw(RunId::new("c")));
         let orders = known.compare(vec![run("b", 2), run("d", 1)]);
-        let expected =
-            [Order::Withdraw(RunId::new("a")), Order::Assign(run("b", 2)), Order::Assign(run("d", 1))];
+        let expected = [
+            Order::Withdraw(RunId::new("a")),
+            Order::Assign(Box::new(run("b", 2))),
+            Order::Assign(Box::new(run("d", 1))),
+        ];
         assert_eq!(orders, expected);
         for order in &orders {
             known.note(order);

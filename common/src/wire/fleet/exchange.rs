@@ -110,7 +110,7 @@ pub(super) fn order_message(order: Order) -> v1::SessionResponse {
             Order::Pause => Told::Pause(v1::Pause {}),
             Order::Resume => Told::Resume(v1::Resume {}),
             Order::Share { workers } => Told::Share(v1::Share { workers }),
-            Order::Assign(run) => Told::Assign(assignment::message(run)),
+            Order::Assign(run) => Told::Assign(assignment::message(*run)),
             Order::Closing { run, closing } => {
                 Told::Closing(v1::Closing { run_id: run.to_string(), closing })
             }
@@ -126,7 +126,7 @@ pub(super) fn order_of(response: v1::SessionResponse) -> Result<Order, WireError
         Told::Resume(_) => Order::Resume,
         Told::Share(v1::Share { workers: 0 }) => return Err(WireError::Missing("workers")),
         Told::Share(v1::Share { workers }) => Order::Share { workers },
-        Told::Assign(run) => Order::Assign(assignment::of(run)?),
+        Told::Assign(run) => Order::Assign(Box::new(assignment::of(run)?)),
         Told::Closing(v1::Closing { run_id, closing }) => {
             Order::Closing { run: field::run(run_id)?, closing }
         }

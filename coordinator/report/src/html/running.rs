@@ -6,6 +6,7 @@ use super::{Section, chart, text::text};
 use crate::{
     facts::Setting,
     number::{count, dollars, grouped, milliseconds, seconds},
+    savings,
     shown::Shown,
     summary::Summary,
 };
@@ -59,13 +60,15 @@ pub(super) fn cost(summary: &Summary) -> Option<Section> {
         [
             ("Decided by rules", grouped(counts.decided_by_rules)),
             ("Decided by a model", grouped(counts.decided_by_llm)),
-            ("Taken from an identical document", grouped(counts.cache_exact)),
-            ("Taken from a document with the same meaning", grouped(counts.cache_semantic)),
+            ("Copies of another document", grouped(counts.copied)),
+            ("Answered before, about the same text", grouped(counts.cache_exact)),
+            ("Answered before, about a text that says the same", grouped(counts.cache_semantic)),
             ("Tokens sent", grouped(cost.input_tokens)),
             ("Tokens received", grouped(cost.output_tokens)),
             ("Spent", dollars(cost.cost_usd)),
         ]
         .into_iter()
+        .chain(savings::rows(summary))
         .map(|(name, value)| (name.to_owned(), value))
         .chain(requests.into_iter().map(|(name, requests)| {
             (format!("Model requests: {}", Shown::new(name, 60)), grouped(*requests))
@@ -77,8 +80,7 @@ pub(super) fn cost(summary: &Summary) -> Option<Section> {
         "What it cost",
         html! {
             p class="lead" {
-                @if cost.documents == 0 { "No model was used, nothing was spent: every answer comes from the rules." }
-                @else { (count(cost.documents, "document")) " went to a model, for " (dollars(cost.cost_usd)) " in all." }
+                (savings::spending(summary))
             }
             table {
                 caption { "Who decided, and what models used" }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     language,
     number::{count, dollars, grouped, milliseconds, seconds},
+    savings,
     summary::{Count, DuplicateGroup, Listed, Summary},
 };
 use sheaf_common::record::Status;
@@ -221,20 +222,22 @@ pub(super) fn times(page: &mut String, summary: &Summary) -> fmt::Result {
 pub(super) fn cost(page: &mut String, summary: &Summary) -> fmt::Result {
     let (cost, counts) = (&summary.cost, &summary.counts);
     writeln!(page, "## What it cost\n")?;
-    if cost.documents == 0 {
-        writeln!(page, "No model was used, nothing was spent: every answer comes from the rules.\n")?;
-    }
+    writeln!(page, "{}\n", savings::spending(summary))?;
     writeln!(page, "| Spent | {} |\n| --- | ---: |", dollars(cost.cost_usd))?;
     let rows = [
         ("decided by rules", counts.decided_by_rules),
         ("decided by a model", counts.decided_by_llm),
-        ("taken from an identical document", counts.cache_exact),
-        ("taken from a document with the same meaning", counts.cache_semantic),
+        ("copies of another document", counts.copied),
+        ("answered before, about the same text", counts.cache_exact),
+        ("answered before, about a text that says the same", counts.cache_semantic),
         ("tokens sent", cost.input_tokens),
         ("tokens received", cost.output_tokens),
     ];
     for (name, value) in rows {
         writeln!(page, "| {name} | {} |", grouped(value))?;
+    }
+    for (name, value) in savings::rows(summary) {
+        writeln!(page, "| {} | {value} |", name.to_lowercase())?;
     }
     for (name, requests) in &summary.run.model_requests {
         let name = crate::Shown::new(name, crate::caps::NAME);

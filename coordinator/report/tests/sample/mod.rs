@@ -7,7 +7,7 @@ use sheaf_common::{
     document::ContentType,
     fault::{Fault, FaultKind},
     id::{ContentHash, DocumentId, RunId, WorkerId},
-    record::{CacheKind, CacheUse, DecidedBy, Facts, Record, Status, Timings, Usage},
+    record::{CacheUse, DecidedBy, Facts, Record, Status, Timings, Usage},
 };
 use sheaf_report::{RunFacts, Setting, Shown, Summary, SummaryBuilder};
 
@@ -253,7 +253,7 @@ pub(crate) fn records() -> Vec<Record> {
     let mut copy = analysed(0, &LINES[0]);
     copy.id = DocumentId::of_source(b"copy");
     "https://archive.example/tidewatch/marsh-restoration".clone_into(&mut copy.source);
-    copy.cache = CacheUse { kind: CacheKind::Exact, similarity: Some(1.0), of: Some(copy_of) };
+    copy.cache = CacheUse::copy_of(copy_of);
     records.insert(6, copy);
     let faults = [
         (

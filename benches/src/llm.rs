@@ -311,7 +311,8 @@ async fn whole_run(url: &str) -> Result<f64, AnyError> {
         let out = folder.path().join("out");
         let mut command = Command::new(program);
         command.arg("run").arg(&set).arg("--out").arg(&out);
-        command.args(["--llm", "always", "--max-parallel", "100", "--progress", "none"]);
+        // What is measured is requests: each document has its own.
+        command.args(["--llm", "always", "--max-parallel", "100", "--batch-size", "1", "--progress", "none"]);
         // The folder holds no configuration that would be read beside these.
         command.current_dir(folder.path()).stdout(Stdio::null());
         command.env("LLM_PROVIDER", "custom").env("LLM_BASE_URL", url).env("LLM_MODEL", "bench");

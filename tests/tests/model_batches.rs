@@ -1,8 +1,11 @@
 //! Several documents in one request: as many answers, each its document's own, for fewer requests.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use sheaf_tests::{
@@ -61,14 +64,24 @@ fn the_same_answers_for_a_fifth_of_the_requests() {
         ..Script::latency(Duration::from_millis(200))
     };
     let (alone, together) = (Provider::start(script()), Provider::start(script()));
-    let ended = run(&room, &alone, "alone", &["--max-parallel", "10", "--batch-size", "1"]);
-    assert_eq!(ended.status, Some(0), "{ended:?}");
-    let ended = run(&room, &together, "together", &["--max-parallel", "10"]);
-    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let mut took = Vec::new();
+    let mut run = |provider, out, arguments: &[&str]| {
+        let began = Instant::now();
+        let ended = run(&room, provider, out, arguments);
+        took.push(began.elapsed().as_secs_f64());
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        ended
+    };
+    run(&alone, "alone", &["--max-parallel", "10", "--batch-size", "1"]);
+    let ended = run(&together, "together", &["--max-parallel", "10"]);
     assert!(ended.stdout.contains("400 documents in "), "{}", ended.stdout);
     assert_same("together", answers(&room, "together"), answers(&room, "alone"));
     let (alone, together) = (alone.seen(), together.seen());
     assert_eq!(alone.requests, COUNT);
+    println!(
+        "seconds and requests: {:.2} and {COUNT} alone, {:.2} and {} together",
+        took[0], took[1], together.requests
+    );
     assert!(5 * together.requests <= COUNT, "{} requests", together.requests);
     assert!(together.most_in_flight <= 10, "{}", together.most_in_flight);
     let records = room.records("together");

@@ -160,3 +160,77 @@ impl Member {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sheaf_common::{
+        fleet::{Budget, CacheSettings, LlmPolicy, ModelSettings, PROTOCOL, RedisAccess},
+        id::WorkerId,
+        job::AnalysisOptions,
+        mode::Mode,
+    };
+
+    use super::*;
+
+    fn registration() -> Registration {
+        Registration {
+            worker: WorkerId::new("a"),
+            name: "a".to_owned(),
+            host: "h".to_owned(),
+            cores: 2,
+            memory_bytes: 1 << 30,
+            modes: Mode::ALL.to_vec(),
+            version: "0.1.0".to_owned(),
+            protocol: PROTOCOL,
+            models: vec![],
+        }
+    }
+
+    fn assignment() -> Assignment {
+        Assignment {
+            run: RunId::new("r"),
+            redis: RedisAccess { url: "redis://127.0.0.1".to_owned(), host_is_coordinator: true },
+            shards: 1,
+            options: AnalysisOptions::default(),
+            mode: Mode::Async,
+            parse_timeout: Duration::from_secs(30),
+            parse_memory_bytes: 1 << 30,
+            llm: LlmPolicy::Never,
+            models: ModelSettings::default(),
+            budget: Budget::default(),
+            cache: CacheSettings::default(),
+        }
+    }
+
+    #[test]
+    fn that_nothing_more_is_pushed_is_told_once_and_again_where_it_may_not_have_been_heard() {
+        let run = RunId::new("r");
+        let closing = |closing| Order::Closing { run: RunId::new("r"), closing };
+        let mut wanted = Wanted::default();
+        wanted.runs.insert(run.clone(), (1, assignment()));
+        let mut member = Member::new(registration(), &wanted, Instant::now());
+        assert_eq!(member.catch_up(&wanted), []);
+        wanted.closing.insert(run.clone());
+        assert_eq!(member.catch_up(&wanted), [closing(true)]);
+        assert_eq!(member.catch_up(&wanted), []);
+        member.opened(2);
+        assert_eq!(
+            member.catch_up(&wanted),
+            [closing(true)],
+            "the order may have been lost with the session"
+        );
+        wanted.runs.insert(run.clone(), (2, assignment()));
+        let again = [Order::Assign(Box::new(assignment())), closing(true)];
+        assert_eq!(member.catch_up(&wanted), again, "who begins anew is told anew");
+        wanted.closing.clear();
+        assert_eq!(member.catch_up(&wanted), [closing(false)]);
+        member.opened(3);
+        assert_eq!(member.catch_up(&wanted), [closing(false)], "it may still believe the other");
+        wanted.closing.insert(run.clone());
+        let mut later = Member::new(registration(), &wanted, Instant::now());
+        assert_eq!(later.catch_up(&wanted), [closing(true)], "who comes later is told");
+        wanted.runs.clear();
+        wanted.closing.clear();
+        assert_eq!(later.catch_up(&wanted), [Order::Withdraw(run)], "that is enough");
+    }
+}

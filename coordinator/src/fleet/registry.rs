@@ -86,7 +86,6 @@ pub(super) enum Event {
 
 /// What follows.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(clippy::large_enum_variant, reason = "they are done as soon as they are made")]
 pub(super) enum Action {
     Send { session: u64, order: Order },
     Close { session: u64 },

@@ -1,10 +1,11 @@
-//! Answers that were paid for once: what operators see of them.
+//! Answers that were paid for once, over whole programs: they serve later runs and other workers, and operators see and remove
+//! them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sheaf_cache::{Answer, Begun, ExactCache, ExactSettings, MemoryCache, Scope, UnitKey};
 use sheaf_common::{
     fleet::CacheSettings,
@@ -12,10 +13,129 @@ use sheaf_common::{
     record::Usage,
     redis::stand::{RedisStand, free_port},
 };
-use sheaf_tests::program::{Ended, Room};
+use sheaf_tests::{
+    fleet::Fleet,
+    program::{Ended, Room, Running},
+    provider::{Provider, Script},
+};
 use tokio::{runtime::Runtime, time::Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_coordinator-under-test");
+const WORKER: &str = env!("CARGO_BIN_EXE_worker-under-test");
+const COUNT: usize = 20;
+
+/// Documents that the rules are unsure of, no two alike.
+fn documents(room: &Room) {
+    for number in 0..COUNT {
+        let text = format!(
+            "Notice {number:03}\n\nThe board of the harbour met on the east quay and agreed to replace crane {number:03}. \
+             It will cost four million euros, of which the state pays one half. The work begins in May."
+        );
+        room.write(format!("set/{number:03}.txt"), text);
+    }
+}
+
+/// Has a program find the provider in its environment.
+fn run(mut command: Command, provider: &Provider) -> Running {
+    command
+        .env("LLM_PROVIDER", "custom")
+        .env("LLM_BASE_URL", provider.v1())
+        .env("LLM_MODEL", "scripted-model")
+        .env("LLM_API_KEY", "sk-scripted");
+    Running::of(command.spawn().unwrap())
+}
+
+/// Answers of the run by kind of hit.
+fn of_kind(records: &[Value], kind: &str) -> usize {
+    records.iter().filter(|record| record["cache"]["kind"] == kind).count()
+}
+
+/// What a record says without where its answer came from, and what that took.
+fn without_cost(records: Vec<Value>) -> Vec<Value> {
+    let told = |mut record: Value| {
+        for name in ["cache", "usage", "timings_ms", "worker"] {
+            record[name] = Value::Null;
+        }
+        record
+    };
+    records.into_iter().map(told).collect()
+}
+
+#[test]
+fn another_process_asks_nothing_that_was_answered_before() {
+    let (stand, provider) = (RedisStand::start(&[]), Provider::start(Script::default()));
+    let room = Room::new(PROGRAM);
+    documents(&room);
+    let url = stand.url().expose().to_owned();
+    let again = |out: &str, more: &[&str]| {
+        let before = provider.seen().requests;
+        let fixed =
+            ["run", "set", "--progress", "none", "--llm", "always", "--no-semantic-cache", "--out", out];
+        let ended = run(room.command(fixed.iter().chain(more)), &provider).end();
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        (provider.seen().requests - before, room.records(out))
+    };
+    let (_, first) = again("first", &["--redis-url", &url]);
+    assert_eq!((first.len(), of_kind(&first, "exact")), (COUNT, 0));
+    let (requests, second) = again("second", &["--redis-url", &url]);
+    assert_eq!((requests, of_kind(&second, "exact")), (0, COUNT), "{second:#?}");
+    assert_eq!(without_cost(first), without_cost(second), "the answers are the same");
+    let (requests, read) = again("read", &["--redis-url", &url, "--cache", "read"]);
+    assert_eq!((requests, of_kind(&read, "exact")), (0, COUNT));
+
+    // Whoever has no part in it asks again: another tenant, no cache, no Redis.
+    let apart: [&[&str]; 3] =
+        [&["--redis-url", &url, "--tenant", "other"], &["--redis-url", &url, "--cache", "off"], &[]];
+    for (number, more) in apart.iter().enumerate() {
+        let (requests, records) = again(&format!("apart-{number}"), more);
+        assert!(requests > 0 && of_kind(&records, "exact") == 0, "{more:?}: {requests}");
+    }
+}
+
+#[test]
+fn the_same_worker_serves_a_second_run_from_memory() {
+    let (stand, provider) = (RedisStand::start(&[]), Provider::start(Script::default()));
+    let fleet = Fleet::new(PROGRAM, WORKER);
+    documents(fleet.room());
+    let url = stand.url().expose().to_owned();
+    let worker = run(fleet.worker_command(&[]), &provider);
+    let set = ["set", "--llm", "always", "--no-semantic-cache", "--fresh", "--redis-url", &url];
+    let ended = fleet.run(&set).end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let before = provider.seen().requests;
+    // Nothing of it is in Redis any more.
+    let flushed =
+        Command::new("redis-cli").args(["-p", &stand.port().to_string(), "flushall"]).output().unwrap();
+    assert!(flushed.status.success());
+    let ended = fleet.run(&set).end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let records = fleet.room().records("out");
+    assert_eq!((provider.seen().requests, of_kind(&records, "exact")), (before, COUNT));
+    fleet.disband([worker]);
+}
+
+#[test]
+fn of_a_hundred_documents_that_say_the_same_one_is_asked_about() {
+    const SAME: usize = 100;
+    let provider = Provider::start(Script::latency(Duration::from_millis(500)));
+    let fleet = Fleet::new(PROGRAM, WORKER);
+    for number in 0..SAME {
+        // No two have the same bytes, which would be told before anybody is asked.
+        let page = format!(
+            "<!doctype html><!-- {number} --><title>Crane</title><main><h1>Crane</h1><p>The board of the harbour met on the \
+             east quay and agreed to replace the crane. It will cost four million euros, of which the state pays one \
+             half. The work begins in May, and ends in the autumn of the year after.</p></main>"
+        );
+        fleet.room().write(format!("set/{number:03}.html"), page);
+    }
+    let coordinator = fleet.run(&["set", "--llm", "always", "--no-semantic-cache"]);
+    let workers: [_; 4] = std::array::from_fn(|_| run(fleet.worker_command(&[]), &provider));
+    let ended = coordinator.end();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let records = fleet.room().records("out");
+    assert_eq!((provider.seen().requests, of_kind(&records, "exact")), (1, SAME - 1), "{}", ended.stdout);
+    fleet.disband(workers);
+}
 
 /// Has a worker store answers for a tenant.
 fn store(stand: &RedisStand, tenant: &str, count: u64) {

@@ -19,7 +19,7 @@
 //! | `gate` | whether Redis is asked, after it has failed |
 //! | `keeper` | the one task behind a cache |
 //! | `holdings` | what an operator asks: how much is kept, and removing it |
-//! | `tally` | what a cache did |
+//! | `settings`, `tally` | how a cache works, and what it did |
 //!
 //! Nobody waits for ever: for another's answer up to the caller's deadline, for Redis a quarter of a second. Whoever waits for
 //! another process looks again and again, a quarter of a second apart at most. Reading a stream or a list that blocks would
@@ -34,16 +34,13 @@ mod gate;
 mod holdings;
 mod keeper;
 mod memory;
+mod settings;
 mod store;
 mod tally;
 
 use std::{sync::Arc, time::Duration};
 
-use sheaf_common::{
-    backoff::Backoff,
-    fleet::{CacheMode, CacheSettings},
-    redis::RedisUrl,
-};
+use sheaf_common::{backoff::Backoff, fleet::CacheMode, redis::RedisUrl};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -51,6 +48,7 @@ pub use claim::{Begun, Claim, Hit, Level};
 pub use frame::Refusal;
 pub use holdings::{Holdings, purge, survey};
 pub use memory::MemoryCache;
+pub use settings::ExactSettings;
 pub use tally::ExactCounts;
 
 use crate::{answer::Answer, unit::UnitKey};
@@ -66,30 +64,6 @@ use tally::Tally;
 const LOOKS: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(250));
 /// How often a look-up removes an entry that is none, before it asks in spite of it.
 const REMOVALS: u32 = 2;
-
-/// How an exact cache works.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExactSettings {
-    /// Mode, expiry and tenant.
-    pub cache: CacheSettings,
-    /// Answers that Redis holds for the tenant; those that would expire first make room. At least one in each of 256 parts.
-    pub entries: u64,
-    /// How long a look-up waits for Redis at most.
-    pub patience: Duration,
-}
-
-impl ExactSettings {
-    /// How many answers Redis holds for a tenant unless said otherwise.
-    pub const ENTRIES: u64 = 1_000_000;
-    /// How long a look-up waits for Redis unless said otherwise: little beside an answer of a model, much beside a network.
-    pub const PATIENCE: Duration = Duration::from_millis(250);
-}
-
-impl From<&CacheSettings> for ExactSettings {
-    fn from(cache: &CacheSettings) -> Self {
-        Self { cache: cache.clone(), entries: Self::ENTRIES, patience: Self::PATIENCE }
-    }
-}
 
 /// Answers that were given before, and one asker for each that was not. Clones are the same cache.
 #[derive(Debug, Clone)]
@@ -118,8 +92,7 @@ impl ExactCache {
     /// A cache over the memory of the process, and over a Redis when there is one. A Redis that is away, now or later, is
     /// said once; the cache goes on in memory. Waits a few seconds at most.
     pub async fn open(settings: &ExactSettings, memory: MemoryCache, redis: Option<RedisUrl>) -> Self {
-        let cache = &settings.cache;
-        let used = redis.filter(|_| cache.mode != CacheMode::Off);
+        let used = redis.filter(|_| settings.cache.mode != CacheMode::Off);
         let store = used.map(|url| Arc::new(Store::new(url, settings)));
         let mut keeper = None;
         if let Some(store) = &store {
@@ -128,7 +101,7 @@ impl ExactCache {
             tokio::spawn(keeper::keep(store.clone(), closed.clone()));
             keeper = Some(closed.drop_guard());
         }
-        let (mode, life) = (cache.mode, cache.ttl);
+        let (mode, life) = (settings.cache.mode, settings.life());
         let inner = Inner { mode, life, memory, store, tally: Tally::default(), _keeper: keeper };
         Self { inner: Arc::new(inner) }
     }
@@ -357,7 +330,8 @@ impl ExactCache {
         };
         match read {
             Ok(answer) => {
-                let life = left.unwrap_or(self.inner.life);
+                // Somebody else's may be longer, and one without an end was written by hand.
+                let life = left.map_or(self.inner.life, |left| left.min(self.inner.life));
                 Ok(Kept { answer: Arc::new(answer), mark: Arc::new(mark), life })
             }
             Err(why) => Err((why, mark)),

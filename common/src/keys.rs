@@ -87,6 +87,24 @@ pub fn limit(name: &str) -> String {
     format!("sheaf:{{limit:{fingerprint}}}:state")
 }
 
+/// Keys by which a fleet shares its semantic cache.
+#[derive(Debug, Clone)]
+pub struct SemanticKeys {
+    /// Stream of entries, of every scope and embedder of the tenant.
+    pub entries: String,
+    /// Hash: hits that a run has checked, and how many were wrong.
+    pub checks: String,
+}
+
+impl SemanticKeys {
+    /// Keys of `tenant`, and of its run `run`.
+    pub fn new(tenant: &str, run: &RunId) -> Self {
+        // Names of tenants come from outside: only a hash goes into the key.
+        let tag = format!("sheaf:{{semantic:{}}}", hex(&Sha256::digest(tenant.as_bytes())[..8]));
+        Self { entries: format!("{tag}:entries"), checks: format!("{tag}:checks:{run}") }
+    }
+}
+
 /// Keys of the ledger of a run's budget.
 #[derive(Debug, Clone)]
 pub struct BudgetKeys {

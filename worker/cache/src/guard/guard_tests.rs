@@ -45,7 +45,7 @@ fn each_difference_has_its_name() {
 
 #[test]
 fn a_reworded_text_is_left_to_the_embedding() {
-    let one = "Local volunteers in Orrin have planted hundreds of young trees along the river to slow erosion and \
+    let one = "In Orrin, local volunteers have planted hundreds of young trees along the river to slow erosion and \
         to give birds a place to nest during the coming seasons.";
     let other = "To protect the banks of the stream and offer nesting sites, the townspeople of Orrin put hundreds \
         of saplings into the ground beside the water, which should also hold back the soil.";

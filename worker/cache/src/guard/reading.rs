@@ -129,7 +129,7 @@ fn language(sentences: &[Vec<Piece<'_>>]) -> Option<Language> {
         .into_iter()
         .zip(Language::ALL)
         .max_by_key(|(count, language)| (*count, std::cmp::Reverse(*language)))?;
-    (most >= 2 && most as f64 >= GRAMMAR * all as f64).then_some(language)
+    (most >= 1 && most as f64 >= GRAMMAR * all as f64).then_some(language)
 }
 
 /// Share of the words that are written in capitals alone.

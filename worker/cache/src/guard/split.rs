@@ -73,7 +73,7 @@ fn split_chunk<'t>(chunk: &'t str, opens: bool, pieces: &mut Vec<Piece<'t>>) {
             negative =
                 is_minus(c) && first && next.is_some_and(|next| next.is_numeric() || is_currency(next))
                     || negative && is_currency(c);
-            if means_something(c) {
+            if means_something(c) && before != Some(c) {
                 let text = chunk.get(at..at + c.len_utf8()).unwrap_or_default();
                 pieces.push(Piece { text, kind: Kind::Symbol, opens: false, negative: false });
             }
@@ -143,7 +143,7 @@ fn means_something(c: char) -> bool {
         '\u{a0}'..='\u{bf}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{303f}' | '\u{fe00}'..='\u{fe0f}' => {
             false
         }
-        '\u{feff}' | '\u{25cf}' | '\u{25aa}' | '\u{25a0}' | '™' => false,
+        '−' | '\u{feff}' | '\u{25cf}' | '\u{25aa}' | '\u{25a0}' | '™' => false,
         '！' | '，' | '．' | '：' | '；' | '（' | '）' => false,
         _ => true,
     }

@@ -36,7 +36,8 @@ const SCANS: usize = 20;
 pub(crate) fn measure(entries: usize) -> Result<(), AnyError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let cores = std::thread::available_parallelism()?.get();
-    let settings = SemanticSettings { entries: entries + 1, bytes: usize::MAX >> 1, ..SemanticSettings::default() };
+    let settings =
+        SemanticSettings { entries: entries + 1, bytes: usize::MAX >> 1, ..SemanticSettings::default() };
     let (made, scope) = (Made::new(entries), Scope::new("bench", "overview", b"1", ["model"]));
     let before = resident()?;
     let begun = Instant::now();
@@ -48,7 +49,10 @@ pub(crate) fn measure(entries: usize) -> Result<(), AnyError> {
     let built = begun.elapsed();
     let bytes = (resident()?.saturating_sub(before)) as f64 / entries as f64;
     let counted = cache.statistics();
-    println!("{entries} entries of {DIMENSION} numbers, built in {:.0} s on {cores} cores", built.as_secs_f64());
+    println!(
+        "{entries} entries of {DIMENSION} numbers, built in {:.0} s on {cores} cores",
+        built.as_secs_f64()
+    );
     println!(
         "bytes an entry        {bytes:.0} resident; {:.0} counted for the cap",
         counted.bytes as f64 / counted.entries as f64
@@ -56,7 +60,10 @@ pub(crate) fn measure(entries: usize) -> Result<(), AnyError> {
 
     let (mut times, found) = runtime.block_on(lookups(&cache, scope, entries));
     print("look-up, guards too", &mut times);
-    println!("found by the index    {:.2}% of {LOOKUPS} near-duplicates", 100.0 * found as f64 / LOOKUPS as f64);
+    println!(
+        "found by the index    {:.2}% of {LOOKUPS} near-duplicates",
+        100.0 * found as f64 / LOOKUPS as f64
+    );
     let (mut times, nearest) = brute_force(&made, entries);
     print("brute force, i8", &mut times);
     println!("found by brute force  {nearest} of {SCANS}");
@@ -149,8 +156,10 @@ fn beside_redis(runtime: &Runtime) -> Result<(), AnyError> {
         print("Redis: GET of 1,000 B", &mut times);
         let known: redis::Value =
             link.query("asking", command("COMMAND").arg("INFO").arg("VSIM").arg("FT.SEARCH")).await?;
-        let none = matches!(&known, redis::Value::Array(all) if all.iter().all(|one| *one == redis::Value::Nil));
-        let why = if none { "this server has neither VSIM (Redis 8) nor FT.SEARCH" } else { "not measured here" };
+        let none =
+            matches!(&known, redis::Value::Array(all) if all.iter().all(|one| *one == redis::Value::Nil));
+        let why =
+            if none { "this server has neither VSIM (Redis 8) nor FT.SEARCH" } else { "not measured here" };
         println!("Redis: vector search  empty: {why}");
         Ok(())
     })
@@ -160,7 +169,8 @@ fn print(what: &str, times: &mut [Duration]) {
     times.sort_unstable();
     let at = |share: f64| {
         let place = (times.len() as f64 * share) as usize;
-        times.get(place.min(times.len().saturating_sub(1))).copied().unwrap_or_default().as_secs_f64() * 1_000.0
+        times.get(place.min(times.len().saturating_sub(1))).copied().unwrap_or_default().as_secs_f64()
+            * 1_000.0
     };
     println!("{what:21} p50 {:.3} ms, p99 {:.3} ms", at(0.5), at(0.99));
 }
@@ -168,7 +178,8 @@ fn print(what: &str, times: &mut [Duration]) {
 /// Bytes of this process that are in memory.
 fn resident() -> Result<usize, AnyError> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS in /proc/self/status")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS in /proc/self/status")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<usize>()? << 10)
 }
 

@@ -36,6 +36,11 @@ pub(super) struct Token {
 }
 
 impl Token {
+    /// A plain negation.
+    pub(super) fn negation() -> Self {
+        Self::new(Sort::Polarity, "0")
+    }
+
     fn new(sort: Sort, form: &str) -> Self {
         let salt = match sort {
             Sort::Word | Sort::Opener | Sort::Name => 0,

@@ -92,7 +92,7 @@ impl Signature {
     pub const MOST_BYTES: usize = Self::HEAD + 4 * WORDS;
     const HEAD: usize = 5 * 8 + 4 + 1 + 2;
 
-    /// Reads a document. Title and text are told apart.
+    /// Reads a document. Its title is as its first line.
     pub fn of(title: Option<&str>, text: &str) -> Self {
         match title.filter(|title| !title.is_empty()) {
             Some(title) => Self::read(&format!("{title}\n{text}")),

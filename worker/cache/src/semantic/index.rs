@@ -18,8 +18,9 @@ use crate::unit::{Scope, UnitKey};
 
 /// Scopes at once. A run has as many as it has stages; more than these make room by the oldest entries leaving.
 const SCOPES: usize = 64;
-/// A segment has at most this share of all entries, so that no more leave at once.
-const PARTS: usize = 4;
+/// A segment has at most this part of all entries, so that no more leave at once. Each is searched by itself: more parts
+/// make look-ups slower.
+const PARTS: usize = 3;
 /// Entries of a segment at the least, however small the cap.
 const LEAST: usize = 64;
 /// Bytes that the table of what is known takes for an entry.

@@ -10,7 +10,7 @@ use crate::guard::Signature;
 /// Neighbours of an entry in the graph. With 12 instead of 16, 3% of the nearest are missed; with 32 memory doubles.
 const NEIGHBOURS: usize = 16;
 /// Candidates looked at when an entry is added, and when one is looked for.
-const EFFORT: (usize, usize) = (64, 64);
+const EFFORT: (usize, usize) = (64, 40);
 /// Entries for which room is made at first.
 const FIRST: usize = 256;
 /// Operations at once: the engine has a place for each.

@@ -6,7 +6,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -77,7 +82,10 @@ async fn measure(name: &str, embedder: Arc<dyn Embedder>) {
         tally.pairs += 1;
         tally.hits += usize::from(hit.is_some());
         if let Some(hit) = hit.filter(|_| !is_same(&pair.kind)) {
-            wrong.push(format!("{} ({:?}, {:.3})\n  {}\n  {}", pair.id, hit.alike, hit.similarity, pair.a, pair.b));
+            wrong.push(format!(
+                "{} ({:?}, {:.3})\n  {}\n  {}",
+                pair.id, hit.alike, hit.similarity, pair.a, pair.b
+            ));
         }
     }
     for (half, tallies) in ["tuned on", "kept aside"].iter().zip(&halves) {
@@ -98,23 +106,41 @@ async fn no_altered_pair_is_a_hit_with_the_lexical_embedder() {
     measure("lexical", Arc::new(Lexical::new())).await;
 }
 
-/// An embedding server, asked as it stands.
+/// An embedding server, asked once for each text.
 #[derive(Debug)]
 struct Server {
     url: String,
     client: reqwest::Client,
+    known: Mutex<HashMap<String, Vec<f32>>>,
+}
+
+impl Server {
+    async fn ask(&self, text: &str) -> Result<Vec<f32>, reqwest::Error> {
+        let body = json!({ "input": [text], "model": "all-MiniLM-L6-v2" }).to_string();
+        let ask =
+            self.client.post(format!("{}/embeddings", self.url)).header("content-type", "application/json");
+        let answer = ask.body(body).send().await?.error_for_status()?.bytes().await?;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        Ok(serde_json::from_value(answer["data"][0]["embedding"].clone()).unwrap())
+    }
 }
 
 impl TextVectors for Server {
     fn vectors<'a>(&'a self, texts: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ModelError>> {
         Box::pin(async move {
-            let ask = self.client.post(format!("{}/embeddings", self.url));
-            let body = json!({ "input": texts, "model": "all-MiniLM-L6-v2" }).to_string();
-            let failed = |error: reqwest::Error| ModelError::new(ModelErrorKind::Server, error.to_string(), "", "server");
-            let answer = ask.header("content-type", "application/json").body(body).send().await.map_err(failed)?;
-            let answer: Value = serde_json::from_slice(&answer.bytes().await.map_err(failed)?).unwrap();
-            let vectors = answer["data"].as_array().unwrap().iter();
-            Ok(vectors.map(|one| serde_json::from_value(one["embedding"].clone()).unwrap()).collect())
+            let mut vectors = Vec::new();
+            for text in texts {
+                let known = self.known.lock().unwrap().get(*text).cloned();
+                let vector = match known {
+                    Some(vector) => vector,
+                    None => self.ask(text).await.map_err(|error| {
+                        ModelError::new(ModelErrorKind::Server, error.to_string(), "", "embeddings")
+                    })?,
+                };
+                self.known.lock().unwrap().insert((*text).to_owned(), vector.clone());
+                vectors.push(vector);
+            }
+            Ok(vectors)
         })
     }
 }
@@ -122,10 +148,12 @@ impl TextVectors for Server {
 #[tokio::test]
 async fn no_altered_pair_is_a_hit_with_real_embeddings() {
     let Ok(url) = std::env::var("SHEAF_EMBEDDINGS") else {
-        println!("SHEAF_EMBEDDINGS names no embedding server: the pairs were tried with the lexical embedder only");
+        println!(
+            "SHEAF_EMBEDDINGS names no embedding server: the pairs were tried with the lexical embedder only"
+        );
         return;
     };
-    let server = Server { url, client: reqwest::Client::new() };
+    let server = Server { url, client: reqwest::Client::new(), known: Mutex::default() };
     let embedder = BackendEmbedder::open(server, "all-MiniLM-L6-v2", 512).await.unwrap();
     measure("all-MiniLM-L6-v2", Arc::new(embedder)).await;
 }

@@ -102,7 +102,9 @@ mod tests {
                 vectors.push(vec![1.0]);
             }
             if texts.contains(&"short") {
-                vectors.iter_mut().for_each(|vector| vector.truncate(1));
+                for vector in &mut vectors {
+                    vector.truncate(1);
+                }
             }
             Box::pin(async move { Ok(vectors) })
         }

@@ -73,7 +73,7 @@ pub struct Thresholds {
 pub enum EmbedError {
     /// The backend failed.
     #[error(transparent)]
-    Backend(#[from] sheaf_llm::ModelError),
+    Backend(Box<sheaf_llm::ModelError>),
     /// What came is no vector of this embedder.
     #[error("{embedder} gave {what}; its vectors cannot be compared")]
     Vector {
@@ -85,6 +85,12 @@ pub enum EmbedError {
     /// The task that computed it ended early.
     #[error("the task that computes vectors ended early: the program is ending")]
     Ended,
+}
+
+impl From<sheaf_llm::ModelError> for EmbedError {
+    fn from(error: sheaf_llm::ModelError) -> Self {
+        Self::Backend(Box::new(error))
+    }
 }
 
 /// Brings a vector to length 1; `None` when it has no direction.

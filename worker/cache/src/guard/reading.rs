@@ -193,16 +193,12 @@ impl Reader<'_, '_> {
             }
             Kind::Word => {
                 self.release();
-                match number::in_words(rest) {
-                    Some((value, taken)) => {
-                        self.put(Sort::Number, &value);
-                        taken
-                    }
-                    None => {
-                        self.word(piece);
-                        1
-                    }
+                if let Some((value, taken)) = number::in_words(rest) {
+                    self.put(Sort::Number, &value);
+                    return taken;
                 }
+                self.word(piece);
+                1
             }
         }
     }

@@ -19,6 +19,8 @@ const TEMPLATE: f64 = 0.6;
 /// Two texts that differ in no more words than this, on either side, have words replaced, whatever their order.
 const REPLACED: usize = 3;
 
+/// In the manner of a text: names are written large.
+const CASED: u8 = 0x80;
 const NAMES: u32 = 0b10 << 30;
 const OPENERS: u32 = 0b01 << 30;
 const HASH: u32 = !(0b11 << 30);
@@ -121,7 +123,8 @@ impl Signature {
             polarity: digest(&[Sort::Polarity]),
             names: digest(&[Sort::Name]),
             tokens: u32::try_from(reading.tokens.len()).unwrap_or(u32::MAX),
-            manner: reading.language.map_or(0, |language| language as u8) | u8::from(reading.cased) << 7,
+            manner: reading.language.map_or(0, |language| language as u8)
+                | if reading.cased { CASED } else { 0 },
             words,
         }
     }
@@ -159,7 +162,8 @@ impl Signature {
         if !same_names(&self.words, &other.words) {
             return Err(Refusal::Name);
         }
-        if self.manner != other.manner || self.manner & 0x7f == 0 || self.manner & 0x80 == 0 {
+        let known = self.manner & !CASED != 0 && self.manner & CASED != 0;
+        if self.manner != other.manner || !known {
             return Err(Refusal::Language);
         }
         let (short, long) = (self.tokens.min(other.tokens), self.tokens.max(other.tokens));
@@ -226,11 +230,11 @@ fn word(token: &Token) -> Option<u32> {
 
 /// Whether what is a name in either text stands in both, in the same order; and whether what may be one stands in both.
 fn same_names(one: &[u32], other: &[u32]) -> bool {
-    let named = |words: &[u32]| {
+    let of = |words: &[u32]| {
         words.iter().filter(|word| *word & NAMES != 0).map(|word| word & HASH).collect::<Vec<_>>()
     };
-    let mut names = named(one);
-    names.extend(named(other));
+    let mut names = of(one);
+    names.extend(of(other));
     names.sort_unstable();
     let sequence = |words: &[u32]| {
         let known = |word: &u32| names.binary_search(word).is_ok();

@@ -134,18 +134,15 @@ pub(super) fn is_unspaced(c: char) -> bool {
 
 /// Signs that change what is said, unlike quotation marks, dashes and other punctuation.
 fn means_something(c: char) -> bool {
+    // General and CJK punctuation and that of Latin-1, full-width forms, marks of lists, selectors of a form.
+    const SILENT: &str = "−™●▪■\u{feff}！，．：；（）";
     match c {
-        '%' | '<' | '>' | '=' | '+' | '?' | '^' => true,
+        '%' | '<' | '>' | '=' | '+' | '?' | '^' | '‰' | '¬' | '±' | '×' | '÷' | '°' => true,
         c if is_currency(c) => true,
-        c if c.is_ascii() || c.is_control() || c.is_whitespace() => false,
-        // General punctuation but per mille; Latin-1 punctuation but what counts; CJK punctuation; joiners.
-        '\u{2030}' | '¬' | '±' | '×' | '÷' | '°' => true,
         '\u{a0}'..='\u{bf}' | '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{303f}' | '\u{fe00}'..='\u{fe0f}' => {
             false
         }
-        '−' | '\u{feff}' | '\u{25cf}' | '\u{25aa}' | '\u{25a0}' | '™' => false,
-        '！' | '，' | '．' | '：' | '；' | '（' | '）' => false,
-        _ => true,
+        c => !(c.is_ascii() || c.is_control() || c.is_whitespace() || SILENT.contains(c)),
     }
 }
 

@@ -6,11 +6,13 @@
 //! | `fetch` | the fetch pool beside a bare client loop, and beside what arithmetic allows |
 //! | `llm` | the client of models beside a bare client loop, beside limits, and over backends of different speeds |
 //! | `queue` | the queue in Redis beside what the same Redis does for a bare client |
+//! | `cache` | look-ups in the semantic cache, beside brute force and one round trip to Redis |
 //! | `chaos` | what a run by a fleet loses, and how fast it recovers, when its processes are killed |
 //! | `memory` | peak memory of a whole run as the set grows |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people")]
 
+mod cache;
 mod chaos;
 mod fetch;
 mod figures;
@@ -77,6 +79,12 @@ enum Scenario {
         #[arg(long, default_value_t = 1_000_000)]
         backlog: usize,
     },
+    /// Look-ups in the semantic cache, beside brute force and Redis
+    Cache {
+        /// Entries that it holds
+        #[arg(long, default_value_t = 1_000_000)]
+        entries: usize,
+    },
     /// Kill a fleet's processes at random moments, and hold what it leaves to what an undisturbed run leaves
     Chaos(chaos::Settings),
     /// A provider of models, until its input ends
@@ -101,6 +109,7 @@ fn main() -> ExitCode {
             llm::measure(&parts, rounds as usize, limit_rounds as usize)
         }
         Scenario::Queue { rounds, jobs, backlog } => queue::measure(rounds as usize, jobs, backlog),
+        Scenario::Cache { entries } => cache::measure(entries),
         Scenario::Chaos(settings) => chaos::measure(&settings),
         Scenario::Provider(settings) => provider::serve(settings),
         Scenario::Ask(ask) => ask.run(),

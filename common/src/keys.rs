@@ -134,10 +134,25 @@ impl CacheKeys {
         CacheBucketKeys { tag: format!("sheaf:{{cache:{}:{bucket:02x}}}", self.tenant) }
     }
 
-    /// Stream of the units that the semantic caches of a fleet tell each other of.
-    pub fn semantic(&self) -> String {
+    /// Stream of the units that the semantic caches of a fleet tell each other of: the same for every run.
+    pub fn units(&self) -> String {
         format!("sheaf:{{cache:{}:semantic}}:units", self.tenant)
     }
+
+    /// Keys by which the semantic caches of a fleet work on `run`.
+    pub fn semantic(&self, run: &RunId) -> SemanticKeys {
+        let checks = format!("sheaf:{{cache:{}:semantic}}:checks:{run}", self.tenant);
+        SemanticKeys { units: self.units(), checks }
+    }
+}
+
+/// Keys by which a fleet shares its semantic cache.
+#[derive(Debug, Clone)]
+pub struct SemanticKeys {
+    /// Stream of units, of every scope and embedder of the tenant.
+    pub units: String,
+    /// Hash: hits that the run has checked, and how many were wrong.
+    pub checks: String,
 }
 
 /// Keys of one bucket of a tenant's answers; all have one hash tag.

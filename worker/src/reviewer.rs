@@ -184,7 +184,7 @@ impl Reviewer {
             Some((cache, task)) => {
                 let answer =
                     Answer { value, model: model.clone(), of: id.clone(), usage, requests, at: now() };
-                cache.fill(task, answer, shown).await
+                cache.fill(task, answer).await
             }
             None => CacheUse::default(),
         };

@@ -32,6 +32,11 @@ impl Scope {
         Self(first_half(&hash.finalize()))
     }
 
+    /// The scope with these bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// As bytes.
     pub fn bytes(&self) -> &[u8; 16] {
         &self.0

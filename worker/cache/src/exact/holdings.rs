@@ -48,7 +48,7 @@ pub async fn survey(link: &Link, tenant: &str) -> Result<Holdings, RedisError> {
         holdings.oldest = holdings.oldest.into_iter().chain(given).min();
     }
     let mut length = command("XLEN");
-    length.arg(keys.semantic());
+    length.arg(keys.units());
     let units: u64 = link.query("counting units", &length).await?;
     holdings.semantic = (units > 0).then_some(units);
     Ok(holdings)
@@ -75,7 +75,7 @@ pub async fn purge(link: &Link, tenant: &str) -> Result<u64, RedisError> {
         }
     }
     let mut unlink = command("UNLINK");
-    unlink.arg(keys.semantic());
+    unlink.arg(keys.units());
     let _there: u64 = link.query("removing units", &unlink).await?;
     Ok(removed)
 }

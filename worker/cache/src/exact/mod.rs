@@ -154,6 +154,11 @@ impl ExactCache {
         }
     }
 
+    /// Whether answers are kept, and not only looked up.
+    pub fn keeps(&self) -> bool {
+        self.inner.mode == CacheMode::On
+    }
+
     /// What was done so far.
     pub fn counts(&self) -> ExactCounts {
         let (memory_entries, memory_bytes) = self.inner.memory.size();

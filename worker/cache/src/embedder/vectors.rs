@@ -89,7 +89,7 @@ impl TokenVectors {
         let mapping = tensors.tensor("mapping").ok().map(|view| mapping(&view, rows)).transpose()?;
         // Its own header says where the table is: the view has it, but borrows the file.
         let start = 8 + header + metadata.info(name).map_or(0, |info| info.data_offsets.0);
-        Ok(Self { start, numbers, dimension, rows, weights, mapping, file })
+        Ok(Self { file, start, numbers, dimension, rows, weights, mapping })
     }
 
     /// Numbers of a vector.

@@ -7,10 +7,12 @@ use usearch::{Index, IndexOptions, MetricKind, ScalarKind, new_index};
 use super::entry::{Entry, Packed};
 use crate::guard::Signature;
 
-/// Neighbours of an entry in the graph. With 12 instead of 16, 3% of the nearest are missed; with 32 memory doubles.
+/// Neighbours of an entry in the graph. With 32 the links take twice the memory.
 const NEIGHBOURS: usize = 16;
-/// Candidates looked at when an entry is added, and when one is looked for.
-const EFFORT: (usize, usize) = (64, 40);
+/// Candidates looked at when an entry is added, and when one is looked for. Among a million entries (`bench cache`) the
+/// nearest is found in 99.1% of look-ups, at 1.2 ms of processor time in the 99th percentile; in 97.1% with 96
+/// candidates and in 99.6% with 256. Adding with 64 and looking with 40 finds 70%.
+const EFFORT: (usize, usize) = (128, 192);
 /// Entries for which room is made at first.
 const FIRST: usize = 256;
 /// Operations at once: the engine has a place for each.
@@ -99,9 +101,9 @@ impl Segment {
     }
 
     /// Bytes of an entry in the graph: its vector, its number, its links on the lowest level and, once in sixteen, above,
-    /// and what the allocator adds.
+    /// and what the allocator, tables that double and lists that are partly empty add: as measured among a million.
     pub(super) fn entry_bytes(dimension: usize, signature: &Signature) -> usize {
         let links = 4 * (2 * NEIGHBOURS + 1) + 4;
-        dimension + links + 40 + size_of::<Held>() + signature.heap_bytes() + 24
+        dimension + links + 40 + size_of::<Held>() + signature.heap_bytes() + 130
     }
 }

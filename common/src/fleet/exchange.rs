@@ -79,6 +79,7 @@ pub enum Intake {
 
 /// What a worker is told to do.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a handful of orders is under way at a time")]
 pub enum Order {
     /// Take no new work, finish what is in flight, leave.
     Drain,

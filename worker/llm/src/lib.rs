@@ -3,6 +3,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`request`], [`answer`], [`error`] | what passes through the door |
+//! | `ask` | the door through which a stage asks |
 //! | `client`, `stack` | the one client, and what a request passes through on its way |
 //! | `pool` | the backends and the one queue before them |
 //! | `breaker` | whether a backend is worth asking |
@@ -26,6 +27,7 @@ pub mod error;
 pub mod request;
 pub mod secret;
 
+mod ask;
 mod breaker;
 mod budget;
 mod client;
@@ -46,6 +48,7 @@ use std::future::Future;
 use tower::Service;
 
 pub use answer::{ModelAnswer, RateHeaders, RateWindow, StopReason, TokenUsage};
+pub use ask::Ask;
 pub use backend::{Embeddings, HttpBackend};
 pub use budget::{Ceilings, Cost, NanoDollars, SharedBudget};
 pub use client::{Answered, BackendSpec, Client, ClientBuilder, ClientError, ClientSettings};
@@ -58,7 +61,7 @@ pub use request::{AnswerSchema, Message, ModelRequest, Role, Target};
 pub use retry::RetryPolicy;
 pub use schema::{AnswerCheck, AnswerProblem, Checked, SchemaError, Spent};
 pub use secret::Secret;
-pub use stage::{AssessError, Assessed, Stage, StageError, Subject, assess};
+pub use stage::{AssessError, Assessed, Reply, Stage, StageError, Subject, assess};
 pub use statistics::{BackendStatistics, Percentiles, StatisticsSnapshot};
 
 /// A model backend: any service from [`ModelRequest`] to [`ModelAnswer`].

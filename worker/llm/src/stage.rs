@@ -1,14 +1,21 @@
 //! A recipe's stage: its prompt, its schema, and what becomes of the answer.
 
+mod asking;
 mod merge;
 mod overview;
+mod semantics;
 mod split;
+mod template;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::Deserialize;
 
-pub use self::overview::{AssessError, Assessed, Subject, assess};
+use self::template::{filled, without_comments};
+pub use self::{
+    asking::{AssessError, Reply, Subject},
+    overview::{Assessed, assess},
+};
 use crate::{
     request::{AnswerSchema, Message, Role},
     schema::{AnswerCheck, SchemaError},
@@ -53,6 +60,9 @@ pub enum StageError {
     /// The schema is not a JSON schema.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// A comment in a prompt has no end.
+    #[error("a comment in the recipe's `{0}` begins with `{{#` and has no `#}}`")]
+    Comment(&'static str),
     /// The prompt has no place for the document.
     #[error("the recipe's `user` has no `{{document}}`, or no `{{delimiter}}` around it")]
     NoDocument,
@@ -72,8 +82,13 @@ impl Stage {
     }
 
     /// A stage from TOML: `name`, `version`, `most_output_tokens`, `system`, `user` and `schema` (JSON in a string).
+    /// Comments in prompts, `{# … #}`, are left out.
     pub fn parse(toml: &str) -> Result<Self, StageError> {
         let File { name, version, most_output_tokens, system, user, schema } = toml::from_str(toml)?;
+        let prompt = |name, template: &str| {
+            without_comments(template).map(Cow::into_owned).map_err(|_| StageError::Comment(name))
+        };
+        let (system, user) = (prompt("system", &system)?, prompt("user", &user)?);
         let is_name =
             |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
         if name.is_empty() || name.len() > 64 || !is_name(&name) {
@@ -90,6 +105,19 @@ impl Stage {
     /// The check of its answers.
     pub fn check(&self) -> &AnswerCheck {
         &self.check
+    }
+
+    /// What the stage means, as a SHA-256: its name, version, prompts, schema and most output tokens. Comments do not
+    /// count, nor does how prompts and schema are laid out. Stages that differ in this never share answers.
+    pub fn semantics(&self) -> [u8; 32] {
+        semantics::hash([
+            &*self.name,
+            &self.version.to_string(),
+            &self.most_output_tokens.to_string(),
+            &template::words(&self.system),
+            &template::words(&self.user),
+            &semantics::canonical(&self.check.schema().schema),
+        ])
     }
 
     /// The conversation over a document, or one of its parts.
@@ -121,26 +149,6 @@ impl Stage {
         let prompt: u64 = messages.iter().map(|message| tokens::estimate(&message.text) + 8).sum();
         prompt + tokens::estimate(&self.check.schema().schema.to_string())
     }
-}
-
-/// A template with its placeholders filled, in one pass: nothing that is filled in is taken for a placeholder.
-fn filled(template: &str, values: &[(&str, &str)]) -> String {
-    let mut filled =
-        String::with_capacity(template.len() + values.iter().map(|(_, value)| value.len()).sum::<usize>());
-    let mut rest = template;
-    while let Some(at) = rest.find('{') {
-        let (before, from) = rest.split_at(at);
-        filled.push_str(before);
-        if let Some((name, value)) = values.iter().find(|(name, _)| from.starts_with(name)) {
-            filled.push_str(value);
-            rest = from.get(name.len()..).unwrap_or_default();
-        } else {
-            filled.push('{');
-            rest = from.get(1..).unwrap_or_default();
-        }
-    }
-    filled.push_str(rest);
-    filled
 }
 
 /// A tag that does not stand in the document, so that nothing in the document can close it. Made of its content, so
@@ -188,6 +196,45 @@ mod tests {
         assert!(matches!(Stage::parse("name = 1"), Err(StageError::Read(_))));
         let broken = OVERVIEW.replace("\"minimum\": 0,", "\"minimum\": \"0\",");
         assert!(matches!(Stage::parse(&broken), Err(StageError::Schema(_))));
+    }
+
+    #[test]
+    fn semantics_change_with_a_word_and_not_with_comments_or_layout() {
+        let of = |toml: &str| Stage::parse(toml).unwrap().semantics();
+        let semantics = of(OVERVIEW);
+        let commented = |comment: &str| {
+            OVERVIEW.replace("\"confidence\": from 0", &format!("{comment}\"confidence\": from 0"))
+        };
+        for same in [
+            OVERVIEW.replace("# Instructions;", "#   Other words\n#;"),
+            commented("{# a comment #}"),
+            commented("{#   a\tcomment\n#}\n"),
+            commented("{# another #} "),
+            OVERVIEW.replace("You analyse documents. The", "You analyse  documents.\n The"),
+            OVERVIEW.replace("\"maxItems\": 5,", "\"maxItems\":   5,"),
+            OVERVIEW.replace(
+                r#"{"type": "string", "maxLength": 800}"#,
+                r#"{"maxLength": 800, "type": "string"}"#,
+            ),
+        ] {
+            assert_ne!(same, OVERVIEW, "a replacement found nothing");
+            assert_eq!(of(&same), semantics, "{same}");
+        }
+        for other in [
+            OVERVIEW.replace("You analyse documents.", "You analyse texts."),
+            OVERVIEW.replace("version = 1", "version = 2"),
+            OVERVIEW.replace("name = \"overview\"", "name = \"overview-2\""),
+            OVERVIEW.replace("most_output_tokens = 1200", "most_output_tokens = 1201"),
+            OVERVIEW.replace("\"maxItems\": 5,", "\"maxItems\": 6,"),
+            OVERVIEW.replace("{title}{part}", "{part}{title}"),
+        ] {
+            assert_ne!(other, OVERVIEW, "a replacement found nothing");
+            assert_ne!(of(&other), semantics, "{other}");
+        }
+        let stage = Stage::parse(&commented("{# never sent #}")).unwrap();
+        let sent = stage.messages(None, None, "Text.");
+        assert_eq!(sent, Stage::overview().unwrap().messages(None, None, "Text."));
+        assert!(matches!(Stage::parse(&commented("{# no end")), Err(StageError::Comment("system"))));
     }
 
     proptest! {

@@ -11,6 +11,7 @@
 //! | `limiter` | requests and tokens a minute of a key |
 //! | `retry` | what follows from a failure |
 //! | `budget`, `price`, [`tokens`] | ceilings, what models cost, estimates of tokens |
+//! | [`bulk`] | requests through a provider's endpoint for batches: at half the price, within a day |
 //! | `statistics` | what a client has done |
 //! | `schema`, `quote` | answers held to their schema and to the document |
 //! | `stage` | a recipe's stage: prompt, schema, and what becomes of the answer |
@@ -21,6 +22,7 @@
 
 pub mod answer;
 pub mod backend;
+pub mod bulk;
 pub mod config;
 pub mod detect;
 pub mod error;

@@ -145,7 +145,10 @@ mod tests {
             assert_eq!(seen(status, Value::Null).stage, Stage::Working, "{status}");
         }
         let ended = seen("ended", json!("https://api.anthropic.com/v1/messages/batches/msgbatch_1/results"));
-        assert_eq!((ended.stage, ended.requests, ended.created_ms), (Stage::Ended, Some(15), 1_727_203_044_100));
+        assert_eq!(
+            (ended.stage, ended.requests, ended.created_ms),
+            (Stage::Ended, Some(15), 1_727_203_044_100)
+        );
         assert_eq!(ended.results.len(), 1);
         assert_eq!(sight(json!({"type": "error"})), None);
     }
@@ -157,7 +160,8 @@ mod tests {
         assert_eq!(succeeded, Some((id("a"), Item::Replied(200, "{\"x\":1}".into()))));
         assert_eq!(read(json!({"type": "expired"})), Some((id("a"), Item::Expired)));
         assert_eq!(read(json!({"type": "canceled"})), Some((id("a"), Item::Cancelled)));
-        for (kind, status) in [("invalid_request_error", 400), ("overloaded_error", 529), ("api_error", 500)] {
+        for (kind, status) in [("invalid_request_error", 400), ("overloaded_error", 529), ("api_error", 500)]
+        {
             let error = json!({"type": "error", "error": {"type": kind, "message": "no"}});
             let found = read(json!({"type": "errored", "error": error}));
             assert!(matches!(found, Some((_, Item::Replied(found, _))) if found == status), "{kind}");

@@ -71,7 +71,7 @@ async fn a_request_is_in_one_submission_at_most(store: &dyn Store) {
     open.sort_by(|one, other| one.id.cmp(&other.id));
     expected.sort_by(|one, other| one.id.cmp(&other.id));
     assert_eq!(open, expected, "one without requests was never begun");
-    assert_eq!(store.look(&third.items).await.expect("known"), vec![Known::Held; 6]);
+    assert_eq!(store.look(&third.items).await.expect("known"), vec![Known::Held(0); 6]);
     emptied(store).await;
 }
 
@@ -106,6 +106,7 @@ async fn an_end_keeps_outcomes_and_frees_the_rest(store: &dyn Store) {
     assert_eq!(known, expected);
     let again = Submission { id: SubmissionId::fresh(), ..begun };
     assert_eq!(store.begin(&again, "a", LONG).await.expect("begun"), items[2..], "what is done stays done");
+    assert_eq!(store.look(&items[2..]).await.expect("known"), [Known::Held(1), Known::Held(0)]);
     assert!(store.end(&again.id, &[], &items[2..]).await.expect("ended"));
     assert_eq!(store.look(&items[2..]).await.expect("known"), [Known::Free(2), Known::Free(1)]);
     emptied(store).await;
@@ -117,7 +118,10 @@ async fn one_looks_after_a_submission_at_a_time(store: &dyn Store) {
     assert!(!store.lease(&begun.id, "a", LONG).await.expect("an answer"), "it is not open");
     store.begin(&begun, "a", LONG).await.expect("begun");
     assert!(!store.lease(&begun.id, "b", LONG).await.expect("an answer"), "who begins it has it");
-    assert!(store.lease(&begun.id, "a", Duration::from_millis(1)).await.expect("an answer"), "its own, again");
+    assert!(
+        store.lease(&begun.id, "a", Duration::from_millis(1)).await.expect("an answer"),
+        "its own, again"
+    );
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(store.lease(&begun.id, "b", LONG).await.expect("an answer"), "it has run out");
     assert!(!store.lease(&begun.id, "a", LONG).await.expect("an answer"));

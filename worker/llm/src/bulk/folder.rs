@@ -67,7 +67,8 @@ impl FolderStore {
     /// When the file cannot be read or written, or has a line that is not one of ours.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
-        let failed = |doing| move |path: &Path, error| StoreError::File { path: path.to_owned(), doing, error };
+        let failed =
+            |doing| move |path: &Path, error| StoreError::File { path: path.to_owned(), doing, error };
         fs::create_dir_all(folder).map_err(|error| failed("making its folder")(folder, error))?;
         let opening = File::options().create(true).truncate(false).read(true).write(true).open(&path);
         let file = opening.map_err(|error| failed("opening it")(&path, error))?;
@@ -121,7 +122,9 @@ impl Store for FolderStore {
             if let Some(begun) = journal.open.get(&submission.id) {
                 return Ok(begun.items.clone());
             }
-            submission.items.retain(|id| !journal.held.contains_key(id) && !journal.outcomes.contains_key(id));
+            submission
+                .items
+                .retain(|id| !journal.held.contains_key(id) && !journal.outcomes.contains_key(id));
             let items = submission.items.clone();
             if !items.is_empty() {
                 let id = submission.id.clone();
@@ -132,11 +135,7 @@ impl Store for FolderStore {
         })
     }
 
-    fn note<'a>(
-        &'a self,
-        id: &'a SubmissionId,
-        step: &'a Step,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn note<'a>(&'a self, id: &'a SubmissionId, step: &'a Step) -> BoxFuture<'a, Result<bool, StoreError>> {
         let id = id.clone();
         let entry = match step.clone() {
             Step::Uploaded(file) => Entry::Uploaded { id: id.clone(), file },
@@ -228,7 +227,8 @@ impl Journal {
                 }
                 break;
             };
-            let entry = serde_json::from_slice(text).map_err(|error| self.damaged(number, &error.to_string()))?;
+            let entry =
+                serde_json::from_slice(text).map_err(|error| self.damaged(number, &error.to_string()))?;
             self.apply(entry, self.end, text.len());
             self.end += line.len() as u64;
         }
@@ -244,7 +244,8 @@ impl Journal {
         let mut lines = Vec::new();
         let mut spans = Vec::with_capacity(entries.len());
         for entry in entries {
-            let line = serde_json::to_vec(entry).map_err(|error| self.failed("writing a line", error.into()))?;
+            let line =
+                serde_json::to_vec(entry).map_err(|error| self.failed("writing a line", error.into()))?;
             spans.push((self.end + lines.len() as u64, line.len()));
             lines.extend_from_slice(&line);
             lines.push(b'\n');
@@ -325,10 +326,8 @@ impl Journal {
                 _ => Err(self.damaged(0, "an outcome is not where it was written")),
             };
         }
-        Ok(match self.held.get(id) {
-            Some(_) => Known::Held,
-            None => Known::Free(self.tries.get(id).copied().unwrap_or_default()),
-        })
+        let tries = self.tries.get(id).copied().unwrap_or_default();
+        Ok(if self.held.contains_key(id) { Known::Held(tries) } else { Known::Free(tries) })
     }
 }
 
@@ -374,7 +373,7 @@ mod tests {
             store.begin(&third, "a", Duration::ZERO).await.unwrap();
             drop(store);
             let store = FolderStore::open(room.path()).unwrap();
-            assert_eq!(store.look(&third.items).await.unwrap(), [Known::Held], "cut at {cut}");
+            assert_eq!(store.look(&third.items).await.unwrap(), [Known::Held(0)], "cut at {cut}");
         }
     }
 

@@ -118,7 +118,8 @@ mod tests {
         let first = CustomId::of("m", &request(&["a", "b"], 5));
         assert_eq!(first, CustomId::of("m", &request(&["a", "b"], 5)), "whatever its number and deadline");
         let with_schema = |name: &str| {
-            let schema = AnswerSchema { name: name.to_owned(), schema: serde_json::json!({"type": "object"}) };
+            let schema =
+                AnswerSchema { name: name.to_owned(), schema: serde_json::json!({"type": "object"}) };
             CustomId::of("m", &ModelRequest { schema: Some(Arc::new(schema)), ..request(&["a", "b"], 5) })
         };
         let others = [

@@ -118,7 +118,8 @@ pub(crate) fn sight(value: Value) -> Option<Sight> {
         // A status that is not known yet is one on the way to a known one.
         _ => Stage::Working,
     };
-    let submission = batch.metadata.as_ref().and_then(|metadata| metadata.get(METADATA)).and_then(Value::as_str);
+    let submission =
+        batch.metadata.as_ref().and_then(|metadata| metadata.get(METADATA)).and_then(Value::as_str);
     Some(Sight {
         id: batch.id,
         stage,
@@ -151,9 +152,7 @@ pub(crate) fn item(line: &[u8]) -> Option<(CustomId, Item)> {
     let line: Line = serde_json::from_slice(line).ok()?;
     let id = CustomId::parse(&line.custom_id)?;
     let item = match (line.response, line.error.filter(|error| !error.is_null())) {
-        (Some(response), None) => {
-            Item::Replied(response.status_code, Bytes::from(response.body.to_string()))
-        }
+        (Some(response), None) => Item::Replied(response.status_code, Bytes::from(response.body.to_string())),
         (_, Some(error)) => {
             let (said, code) = complaint(json!({ "error": error }).to_string().as_bytes());
             match code.as_deref() {
@@ -184,7 +183,10 @@ mod tests {
         assert_eq!(kind, "multipart/form-data; boundary=sheaf-0a");
         let parts: Vec<&str> = body.split("--sheaf-0a\r\n").collect();
         assert!(parts[1].ends_with("name=\"purpose\"\r\n\r\nbatch\r\n"), "{body}");
-        assert!(parts[2].contains("\r\n\r\n{\"body\":{\"model\":\"m\"},\"custom_id\":\"a\",\"method\":\"POST\""), "{body}");
+        assert!(
+            parts[2].contains("\r\n\r\n{\"body\":{\"model\":\"m\"},\"custom_id\":\"a\",\"method\":\"POST\""),
+            "{body}"
+        );
         assert!(body.ends_with("\n\r\n--sheaf-0a--\r\n"));
     }
 
@@ -219,9 +221,12 @@ mod tests {
     #[test]
     fn lines_of_results() {
         let read = |value: Value| item(value.to_string().as_bytes());
-        let replied = read(json!({"id": "r", "custom_id": "a", "response": {"status_code": 200, "request_id": "q", "body": {"x": 1}}, "error": null}));
+        let replied = read(
+            json!({"id": "r", "custom_id": "a", "response": {"status_code": 200, "request_id": "q", "body": {"x": 1}}, "error": null}),
+        );
         assert_eq!(replied, Some((id("a"), Item::Replied(200, "{\"x\":1}".into()))));
-        let expired = json!({"custom_id": "a", "response": null, "error": {"code": "batch_expired", "message": "…"}});
+        let expired =
+            json!({"custom_id": "a", "response": null, "error": {"code": "batch_expired", "message": "…"}});
         assert_eq!(read(expired), Some((id("a"), Item::Expired)));
         let cancelled = json!({"custom_id": "a", "error": {"code": "batch_cancelled", "message": "…"}});
         assert_eq!(read(cancelled), Some((id("a"), Item::Cancelled)));

@@ -64,12 +64,13 @@ impl RedisStore {
             let outcomes = self.values(&self.keys.outcomes, ids).await?;
             let tries = self.values(&self.keys.tries, ids).await?;
             for ((held, outcome), tries) in held.into_iter().zip(outcomes).zip(tries) {
+                let tries = tries.and_then(|tries| tries.parse().ok()).unwrap_or(0);
                 all.push(match (outcome.as_deref().map(read::<Outcome>), held) {
                     (Some(Ok(outcome)), _) => Known::Done(outcome),
                     // Written by hand, or by another version: it is as good as none, but its request is not free either.
                     (Some(Err(error)), _) => return Err(error),
-                    (None, Some(_)) => Known::Held,
-                    (None, None) => Known::Free(tries.and_then(|tries| tries.parse().ok()).unwrap_or(0)),
+                    (None, Some(_)) => Known::Held(tries),
+                    (None, None) => Known::Free(tries),
                 });
             }
         }
@@ -91,7 +92,8 @@ impl RedisStore {
                 bytes += outcome.len();
                 call.push((of.as_str(), outcome));
             }
-            let keep = KEEP.run::<u8>(&self.link, &[&self.keys.open, &self.keys.outcomes], |command| {
+            let keys = [self.keys.open.as_str(), &self.keys.outcomes];
+            let keep = KEEP.run::<u8>(&self.link, &keys, |command| {
                 command.arg(id.as_str()).arg(LIFE.as_millis() as u64);
                 for (of, outcome) in &call {
                     command.arg(*of).arg(outcome);
@@ -101,7 +103,8 @@ impl RedisStore {
                 return Ok(false);
             }
         }
-        let ended = END.run::<u8>(&self.link, &self.keys.all(), |command| {
+        let keys = self.keys.all();
+        let ended = END.run::<u8>(&self.link, &keys, |command| {
             command.arg(id.as_str()).arg(LIFE.as_millis() as u64);
             for item in tried {
                 command.arg(item.as_str());
@@ -111,8 +114,9 @@ impl RedisStore {
     }
 
     async fn all_open(&self) -> Result<Vec<Submission>, StoreError> {
-        let query = self.link.query("looking for open batches", command("HGETALL").arg(&self.keys.open));
-        let mut fields: HashMap<String, String> = query.await?;
+        let mut all = command("HGETALL");
+        all.arg(&self.keys.open);
+        let mut fields: HashMap<String, String> = self.link.query("looking for open batches", &all).await?;
         let ids: Vec<String> = fields.keys().filter(|field| !field.contains(':')).cloned().collect();
         let mut all = Vec::with_capacity(ids.len());
         for id in ids {
@@ -155,7 +159,8 @@ impl Store for RedisStore {
     ) -> BoxFuture<'a, Result<Vec<CustomId>, StoreError>> {
         async move {
             let head = written(&Submission { items: Vec::new(), ..submission.clone() })?;
-            let begun = BEGIN.run::<String>(&self.link, &self.keys.all(), |command| {
+            let keys = self.keys.all();
+            let begun = BEGIN.run::<String>(&self.link, &keys, |command| {
                 command.arg(submission.id.as_str()).arg(holder).arg(lease.as_millis() as u64);
                 command.arg(LIFE.as_millis() as u64).arg(&head);
                 for item in &submission.items {
@@ -167,17 +172,14 @@ impl Store for RedisStore {
         .boxed()
     }
 
-    fn note<'a>(
-        &'a self,
-        id: &'a SubmissionId,
-        step: &'a Step,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+    fn note<'a>(&'a self, id: &'a SubmissionId, step: &'a Step) -> BoxFuture<'a, Result<bool, StoreError>> {
         let (field, name) = match step {
             Step::Uploaded(file) => ("file", file),
             Step::Accepted(batch) => ("batch", batch),
         };
         async move {
-            let noted = NOTE.run::<u8>(&self.link, &[&self.keys.open], |command| {
+            let keys = [self.keys.open.as_str()];
+            let noted = NOTE.run::<u8>(&self.link, &keys, |command| {
                 command.arg(id.as_str()).arg(field).arg(name);
             });
             Ok(noted.await? == 1)

@@ -35,8 +35,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<CustomId>, StoreError>>;
 
     /// Writes down how far a submission has come; `false` when it is not open any more.
-    fn note<'a>(&'a self, id: &'a SubmissionId, step: &'a Step)
-    -> BoxFuture<'a, Result<bool, StoreError>>;
+    fn note<'a>(&'a self, id: &'a SubmissionId, step: &'a Step) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// Keeps the outcomes and closes the submission. Of its other requests, those in `tried` count as handed in for
     /// nothing once more; all of them may be handed in again. `false` when it was not open any more.
@@ -122,8 +121,8 @@ pub enum Step {
 pub enum Known {
     /// It may be handed in; so often it was for nothing.
     Free(u32),
-    /// An open submission has it.
-    Held,
+    /// An open submission has it; so often it was for nothing before.
+    Held(u32),
     /// What came of it.
     Done(Outcome),
 }

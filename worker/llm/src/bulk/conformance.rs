@@ -1,6 +1,6 @@
 //! What every [`Store`] must do, whatever it keeps things in.
 
-#![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "this is a test")]
+#![allow(clippy::expect_used, reason = "this is a test")]
 
 use std::{ops::Range, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
 const LONG: Duration = Duration::from_mins(10);
 
 /// A submission with requests of these numbers.
-pub fn submission(numbers: Range<u32>) -> Submission {
+pub(super) fn submission(numbers: Range<u32>) -> Submission {
     let name = |number| CustomId::parse(&format!("item-{number}")).expect("a name");
     Submission {
         id: SubmissionId::fresh(),
@@ -31,7 +31,7 @@ pub fn submission(numbers: Range<u32>) -> Submission {
 }
 
 /// An answer with this text.
-pub fn answer(text: &str) -> Outcome {
+pub(super) fn answer(text: &str) -> Outcome {
     let answer = ModelAnswer {
         id: 0,
         text: text.to_owned(),
@@ -46,7 +46,7 @@ pub fn answer(text: &str) -> Outcome {
 }
 
 /// Runs the whole suite over one store, which must be empty; it is empty again afterwards.
-pub async fn suite(store: &dyn Store) {
+pub(super) async fn suite(store: &dyn Store) {
     a_request_is_in_one_submission_at_most(store).await;
     steps_are_kept(store).await;
     an_end_keeps_outcomes_and_frees_the_rest(store).await;

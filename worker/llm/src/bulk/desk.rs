@@ -28,8 +28,6 @@ pub(super) struct Waiting {
     pub(super) request: ModelRequest,
     /// Bytes of its messages and its schema.
     pub(super) bytes: usize,
-    /// When it came.
-    pub(super) since: Instant,
     place: Place,
     /// What it may cost, set aside while it is gathered.
     hold: Option<Hold>,
@@ -88,7 +86,6 @@ impl Desk {
         &mut self,
         id: &CustomId,
         request: ModelRequest,
-        now: Instant,
         asker: oneshot::Sender<Settled>,
     ) -> bool {
         if let Some(waiting) = self.waiting.get_mut(id) {
@@ -100,7 +97,7 @@ impl Desk {
         let waiting = Waiting {
             bytes: texts + schema,
             request,
-            since: now,
+
             place: Place::Arriving,
             hold: None,
             askers: vec![asker],

@@ -247,7 +247,7 @@ impl Bulk {
             if let Some(error) = &desk.stopped {
                 return Err(error.clone());
             }
-            if desk.comes(&name, request, asked, asker) {
+            if desk.comes(&name, request, asker) {
                 // In a task of its own: others may wait for the same when this one is gone.
                 tokio::spawn(Arc::clone(shared).admit(name));
             }

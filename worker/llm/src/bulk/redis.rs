@@ -83,14 +83,17 @@ impl RedisStore {
         outcomes: &[(CustomId, Outcome)],
         tried: &[CustomId],
     ) -> Result<bool, StoreError> {
-        let mut rest = outcomes.iter().map(|(of, outcome)| (of, written(outcome))).peekable();
-        while rest.peek().is_some() {
+        let mut rest = outcomes;
+        while !rest.is_empty() {
             let (mut call, mut bytes) = (Vec::new(), 0);
-            while bytes < CALL_BYTES && call.len() < CALL_ITEMS {
-                let Some((of, outcome)) = rest.next() else { break };
-                let outcome = outcome?;
+            while let Some(((of, outcome), others)) = rest.split_first()
+                && bytes < CALL_BYTES
+                && call.len() < CALL_ITEMS
+            {
+                let outcome = written(outcome)?;
                 bytes += outcome.len();
                 call.push((of.as_str(), outcome));
+                rest = others;
             }
             let keys = [self.keys.open.as_str(), &self.keys.outcomes];
             let keep = KEEP.run::<u8>(&self.link, &keys, |command| {

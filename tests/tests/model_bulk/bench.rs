@@ -31,8 +31,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) struct Bench {
     pub(crate) provider: Provider,
     pub(crate) folder: TempDir,
-    whose: Whose,
-    told: Arc<Mutex<Vec<String>>>,
+    pub(crate) whose: Whose,
+    pub(crate) told: Arc<Mutex<Vec<String>>>,
 }
 
 impl Bench {

@@ -99,8 +99,8 @@ async fn a_batch_that_was_taken_unheard_is_found_at_the_provider() {
         let bench = Bench::with(whose, BatchScript::default());
         let others = Bench { folder: tempfile::tempdir().unwrap(), ..bench };
         let other = others.start().await;
-        assert!(all_answered(&ask_all(&other, 100..130).await));
-        assert!(all_answered(&ask_all(&other, 200..203).await));
+        assert!(ask_all(&other, 100..130).await.iter().all(Result::is_ok));
+        assert!(ask_all(&other, 200..203).await.iter().all(Result::is_ok));
         drop(other);
         let bench = Bench { folder: tempfile::tempdir().unwrap(), ..others };
         let silent = Creating::Silent;

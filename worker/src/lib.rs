@@ -11,6 +11,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`intake`] | leases jobs, keeps at most N in flight, commits outcomes |
+//! | `inflow` | whether more documents may come to the model |
 //! | [`engine`] | decides by mode and document where a job is analysed |
 //! | [`analyst`] | one job to one finding: parse, then rules |
 //! | [`child`] | parsing child processes: both ends of the pipe |
@@ -28,6 +29,7 @@ pub mod cli;
 pub mod engine;
 pub mod heartbeat;
 pub mod host;
+mod inflow;
 pub mod intake;
 pub mod load;
 pub mod models;

@@ -95,7 +95,7 @@ pub struct Sharing {
     pub host: String,
 }
 
-/// A client for the backends that answer requests, and how many documents it is worth asking about at once. With `sharing`
+/// A client for the backends that answer requests, and how many requests at once it is worth having documents for. With `sharing`
 /// limits and budget are the whole fleet's, and the ceilings of `settings` do not count.
 ///
 /// # Errors
@@ -176,8 +176,16 @@ pub fn told(statistics: &StatisticsSnapshot) -> String {
     let statuses: Vec<String> =
         statistics.statuses.iter().map(|(status, count)| format!("{status}: {count}")).collect();
     let latency = &statistics.latency_ms;
+    // Documents that share requests; otherwise each has its own, and those that had to be asked twice are said below.
+    let documents = match (statistics.units, statistics.batches) {
+        (_, 0) => String::new(),
+        (units, batches) => format!(
+            "{units} documents in {requests} requests, {batches} of them for several, {} documents asked about again alone; ",
+            statistics.units_retried
+        ),
+    };
     format!(
-        "model requests: {requests} ({}), {} of them refused with 429, {} retries; p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms; \
+        "{documents}model requests: {requests} ({}), {} of them refused with 429, {} retries; p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms; \
          {} tokens sent, {} received, ${:.4}",
         if statuses.is_empty() { "none".to_owned() } else { statuses.join(", ") },
         statistics.rate_limited,

@@ -6,7 +6,7 @@ use sheaf_common::{
     fault::{Fault, FaultKind},
     record::{Finding, Review},
 };
-use sheaf_llm::{Client, ModelError, Stage, Subject, assess};
+use sheaf_llm::{AnswerProblem, AssessError, BatchSize, Batcher, Client, ModelError, Stage, Subject};
 use tokio_util::sync::CancellationToken;
 
 /// How long a document may wait for models, limits and retries together.
@@ -14,6 +14,8 @@ const DEADLINE: Duration = Duration::from_mins(30);
 
 /// Documents that a worker of a fleet takes before any is at a model.
 const FEW: usize = 8;
+/// Documents that wait for their model at once. Each has its text in memory.
+const MOST_HELD: usize = 1_000;
 
 /// Which documents a model is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +29,7 @@ pub enum Policy {
 /// A client for models, what to ask, and about which documents.
 #[derive(Debug)]
 pub struct Reviewer {
-    client: Client,
-    stage: Stage,
+    batcher: Batcher,
     policy: Policy,
     at_once: usize,
     /// Others share the work: no more is taken than is sent on at once.
@@ -37,20 +38,21 @@ pub struct Reviewer {
 }
 
 impl Reviewer {
-    /// A reviewer that asks about at most `at_once` documents at the same time. The client may allow fewer.
-    pub fn new(client: Client, stage: Stage, policy: Policy, at_once: usize) -> Self {
+    /// A reviewer that sends at most `at_once` requests at the same time, each about as many documents as `size` says. The
+    /// client may allow fewer.
+    pub fn new(client: Client, stage: Stage, policy: Policy, size: BatchSize, at_once: usize) -> Self {
+        let batcher = Batcher::new(client, stage, size);
         Self {
-            client,
-            stage,
+            at_once: batcher.units_for(at_once).clamp(1, MOST_HELD),
+            batcher,
             policy,
-            at_once: at_once.max(1),
             modest: false,
             halted: CancellationToken::new(),
         }
     }
 
     /// The same for a fleet, whose other workers are to have their part of the work: it takes twice as many documents as
-    /// there are requests at the models, and a few to begin with. So one that waits for a limit holds few, and one whose
+    /// there are at the models, and a few to begin with. So one that waits for a limit holds few, and one whose
     /// models answer has soon as many as they take.
     #[must_use]
     pub fn modest(self) -> Self {
@@ -64,12 +66,21 @@ impl Reviewer {
 
     /// Documents that may be asked about at once now.
     pub fn room(&self) -> usize {
-        if self.modest { (2 * self.client.at_backends()).max(FEW).min(self.at_once) } else { self.at_once }
+        if !self.modest {
+            return self.at_once;
+        }
+        let at_models = self.client().at_backends().saturating_mul(self.batcher.usual_units());
+        at_models.saturating_mul(2).max(FEW).min(self.at_once)
     }
 
     /// The client.
     pub fn client(&self) -> &Client {
-        &self.client
+        self.batcher.client()
+    }
+
+    /// Whether more documents may come before one that is here is answered. While none may, none waits for others.
+    pub fn set_coming(&self, coming: bool) {
+        self.batcher.set_coming(coming);
     }
 
     /// Cancelled when no further request can succeed before a person has mended something: a wrong key, an unknown
@@ -80,7 +91,7 @@ impl Reviewer {
 
     /// Why the client can ask nothing more, if so.
     pub fn stopped(&self) -> Option<ModelError> {
-        self.client.stopped()
+        self.client().stopped()
     }
 
     /// Whether a model is to decide this document.
@@ -90,8 +101,8 @@ impl Reviewer {
     }
 
     /// Asks about a document; `None` when the client has stopped, so that the document is still to be done. Dropping the
-    /// future ends the request.
-    pub async fn review(&self, sequence: u64, finding: &Finding) -> Option<Review> {
+    /// future ends the request. `upstream` is dropped as soon as the document no longer has to come.
+    pub async fn review(&self, sequence: u64, finding: &Finding, upstream: impl Send) -> Option<Review> {
         let begun = Instant::now();
         let subject = Subject {
             id: sequence,
@@ -99,16 +110,20 @@ impl Reviewer {
             text: finding.document.text.as_deref().unwrap_or_default(),
             deadline: Some(begun + DEADLINE),
         };
-        let assessed = assess(&self.client, &self.stage, subject, &finding.analysis).await;
+        let stage = self.batcher.stage();
+        let reviewed = self.batcher.ask(subject, upstream).await.and_then(|reply| {
+            let applied = stage.apply(&reply.value, subject.text, &finding.analysis);
+            let (usage, requests, attempts) = (reply.usage, reply.requests, reply.attempts);
+            let invalid =
+                |wrong| AssessError { problem: AnswerProblem::Invalid(wrong), usage, requests, attempts };
+            let (analysis, _dropped_quotes) = applied.map_err(invalid)?;
+            Ok((analysis, reply.model, usage))
+        });
         let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
-        Some(match assessed {
-            Ok(assessed) => Review {
-                verdict: Ok((assessed.analysis, assessed.model)),
-                usage: assessed.usage,
-                milliseconds,
-            },
+        Some(match reviewed {
+            Ok((analysis, model, usage)) => Review { verdict: Ok((analysis, model)), usage, milliseconds },
             Err(error) => {
-                if self.client.stopped().is_some() {
+                if self.stopped().is_some() {
                     self.halted.cancel();
                     return None;
                 }

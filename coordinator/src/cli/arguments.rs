@@ -90,6 +90,7 @@ Examples:
   coordinator run https://example.org/docs/ --crawl-depth 2 --include 'example.org/docs/**'";
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct RunArguments {
     /// A URL, a file, a folder (walked, hidden files left out), a sitemap, @LIST (a file with one source a line, # comments) or - (the list on
     /// standard input)

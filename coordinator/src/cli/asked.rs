@@ -1,7 +1,8 @@
 //! What a run asks of models.
 
 use sheaf_llm::{
-    Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage, config::PoolConfig, detect::Detection,
+    BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage, config::PoolConfig,
+    detect::Detection,
 };
 use sheaf_worker::{
     Policy, Reviewer,
@@ -83,7 +84,8 @@ impl Asked {
         };
         let (client, at_once) = models::client(&self.config, found, &prices, &settings, None)?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
-        Ok(Reviewer::new(client, stage, self.policy, at_once))
+        let size = BatchSize::from(arguments.batch_size);
+        Ok(Reviewer::new(client, stage, self.policy, size, at_once))
     }
 }
 

@@ -1,7 +1,7 @@
 //! One worker as the registry knows it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,8 @@ use sheaf_common::{
 pub(super) struct Wanted {
     /// The runs, each with a number that grows when its configuration changes.
     pub runs: BTreeMap<RunId, (u64, Assignment)>,
+    /// Of these, the ones to whose queues nothing more is pushed.
+    pub closing: BTreeSet<RunId>,
     /// How many share the limits of keys.
     pub share: u32,
 }
@@ -43,6 +45,8 @@ pub(super) struct Lost {
 #[derive(Debug, Default)]
 struct Told {
     runs: BTreeMap<RunId, u64>,
+    /// Whether a run closes, as it was told; `None` where it was told and may not have heard it.
+    closing: BTreeMap<RunId, Option<bool>>,
     share: Option<u32>,
     intake: Intake,
 }
@@ -71,6 +75,7 @@ impl Member {
     pub(super) fn opened(&mut self, session: u64) {
         self.session = Some(session);
         self.told.share = None;
+        self.told.closing.values_mut().for_each(|told| *told = None);
         self.told.intake = self.report.intake;
     }
 
@@ -92,6 +97,10 @@ impl Member {
         for (run, (number, assignment)) in &wanted.runs {
             if self.told.runs.insert(run.clone(), *number) != Some(*number) {
                 orders.push(Order::Assign(assignment.clone()));
+                // Whoever begins a run anew knows nothing of it.
+                if let Some(told) = self.told.closing.get_mut(run) {
+                    *told = None;
+                }
             }
         }
         self.told.runs.retain(|run, _| {
@@ -101,6 +110,15 @@ impl Member {
             }
             stays
         });
+        for run in wanted.runs.keys() {
+            let closing = wanted.closing.contains(run);
+            let is_known = self.told.closing.get(run).map_or(!closing, |told| *told == Some(closing));
+            if !is_known {
+                self.told.closing.insert(run.clone(), Some(closing));
+                orders.push(Order::Closing { run: run.clone(), closing });
+            }
+        }
+        self.told.closing.retain(|run, _| wanted.runs.contains_key(run));
         orders
     }
 

@@ -56,18 +56,37 @@ pub enum FleetEvent {
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     Registered(Registration),
-    Opened { worker: WorkerId, session: u64 },
-    Reported { worker: WorkerId, session: u64, report: Report },
-    Goodbye { worker: WorkerId, session: u64 },
-    Gone { worker: WorkerId, session: u64 },
-    Asked { worker: WorkerId, command: Command },
+    Opened {
+        worker: WorkerId,
+        session: u64,
+    },
+    Reported {
+        worker: WorkerId,
+        session: u64,
+        report: Report,
+    },
+    Goodbye {
+        worker: WorkerId,
+        session: u64,
+    },
+    Gone {
+        worker: WorkerId,
+        session: u64,
+    },
+    Asked {
+        worker: WorkerId,
+        command: Command,
+    },
     Assigned(Assignment),
     Withdrawn(RunId),
+    /// Whether nothing more is pushed to the run's queue.
+    Closing(RunId, bool),
     Tick,
 }
 
 /// What follows.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "they are done as soon as they are made")]
 pub(super) enum Action {
     Send { session: u64, order: Order },
     Close { session: u64 },
@@ -118,6 +137,15 @@ impl Registry {
             }
             Event::Withdrawn(run) => {
                 self.wanted.runs.remove(&run);
+                self.wanted.closing.remove(&run);
+                self.tell_all(&mut actions);
+            }
+            Event::Closing(run, closing) => {
+                if closing && self.wanted.runs.contains_key(&run) {
+                    self.wanted.closing.insert(run);
+                } else {
+                    self.wanted.closing.remove(&run);
+                }
                 self.tell_all(&mut actions);
             }
             Event::Tick => self.tick(now, &mut actions),

@@ -196,6 +196,40 @@ fn runs_are_told_once_and_again_when_they_change() {
 }
 
 #[test]
+fn that_nothing_more_is_pushed_is_told_to_everybody_and_to_who_comes_later() {
+    let mut fleet = Fleet::new();
+    let run = || RunId::new("r");
+    fleet.apply(Event::Assigned(assignment("r", 1)));
+    fleet.joined("a", 1);
+    assert_eq!(
+        fleet.apply(Event::Closing(RunId::new("other"), true)),
+        [],
+        "of what is no run nothing is said"
+    );
+    let closing = |session, closing| Action::Send { session, order: Order::Closing { run: run(), closing } };
+    assert_eq!(fleet.apply(Event::Closing(run(), true)), [closing(1, true)]);
+    assert_eq!(fleet.apply(Event::Closing(run(), true)), [], "once");
+    fleet.apply(Event::Registered(registration("b")));
+    let opened = fleet.apply(Event::Opened { worker: worker("b"), session: 2 });
+    assert!(opened.contains(&closing(2, true)), "{opened:?}");
+    // A session's orders may have been lost with it.
+    let opened = fleet.apply(Event::Opened { worker: worker("a"), session: 3 });
+    assert!(opened.contains(&closing(3, true)), "{opened:?}");
+    let again = fleet.apply(Event::Assigned(assignment("r", 2)));
+    let assigned = Action::Send { session: 3, order: Order::Assign(assignment("r", 2)) };
+    let place = again.iter().position(|action| *action == assigned).unwrap();
+    assert!(again[place..].contains(&closing(3, true)), "who begins anew is told anew: {again:?}");
+    let told = fleet.apply(Event::Closing(run(), false));
+    assert_eq!(told, [closing(3, false), closing(2, false)]);
+    let opened = fleet.apply(Event::Opened { worker: worker("b"), session: 4 });
+    assert!(opened.contains(&closing(4, false)), "it may not have heard it: {opened:?}");
+    fleet.apply(Event::Closing(run(), true));
+    let told = fleet.apply(Event::Withdrawn(run()));
+    let withdrawn = |session| Action::Send { session, order: Order::Withdraw(run()) };
+    assert_eq!(told, [withdrawn(3), withdrawn(4)], "that is enough");
+}
+
+#[test]
 fn the_limits_are_shared_by_those_who_are_there() {
     let mut fleet = Fleet::new();
     fleet.joined("a", 1);
@@ -237,6 +271,7 @@ enum Step {
     Ask(usize, Command),
     Assign(usize, u16),
     Withdraw(usize),
+    Close(usize, bool),
     Wait(u64),
 }
 
@@ -253,6 +288,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..3_usize, command).prop_map(|(who, command)| Step::Ask(who, command)),
         1 => (0..2_usize, 1..3_u16).prop_map(|(run, shards)| Step::Assign(run, shards)),
         1 => (0..2_usize).prop_map(Step::Withdraw),
+        1 => (0..2_usize, any::<bool>()).prop_map(|(run, closing)| Step::Close(run, closing)),
         3 => (0..5_000_u64).prop_map(Step::Wait),
     ]
 }
@@ -286,6 +322,12 @@ impl Seen {
                         }
                         Order::Share { workers } => {
                             self.shares.insert(who, workers);
+                        }
+                        Order::Closing { run, .. } => {
+                            assert!(
+                                self.runs.entry(who).or_default().contains_key(&run),
+                                "of a run that it knows"
+                            );
                         }
                         Order::Drain | Order::Pause | Order::Resume => {}
                     }
@@ -343,6 +385,7 @@ proptest! {
                     runs.remove(&RunId::new(name(run)));
                     (None, Event::Withdrawn(RunId::new(name(run))))
                 }
+                Step::Close(run, closing) => (None, Event::Closing(RunId::new(name(run)), closing)),
                 Step::Wait(milliseconds) => {
                     fleet.after(Duration::from_millis(milliseconds));
                     (None, Event::Tick)

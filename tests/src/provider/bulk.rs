@@ -197,7 +197,7 @@ impl Entries {
         let asked = dialect.read(body);
         let deed = script.deed(number, &text);
         let answer = || -> Value {
-            let (spoken, _) = server::spoken(dialect, &asked, &deed);
+            let (spoken, _) = server::spoken(dialect, &asked, &deed, number);
             serde_json::from_str(&spoken).unwrap_or(Value::String(spoken))
         };
         match script.batch.items.iter().find(|(when, _)| when.holds(number, &text)) {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`request`], [`answer`], [`error`] | what passes through the door |
 //! | `ask` | the door through which a stage asks |
+//! | [`batch`] | several documents, or texts to be embedded, in one request |
 //! | `client`, `stack` | the one client, and what a request passes through on its way |
 //! | `pool` | the backends and the one queue before them |
 //! | `breaker` | whether a backend is worth asking |
@@ -22,6 +23,7 @@
 
 pub mod answer;
 pub mod backend;
+pub mod batch;
 pub mod bulk;
 pub mod config;
 pub mod detect;
@@ -52,6 +54,7 @@ use tower::Service;
 pub use answer::{ModelAnswer, RateHeaders, RateWindow, StopReason, TokenUsage};
 pub use ask::Ask;
 pub use backend::{Embeddings, HttpBackend};
+pub use batch::{BatchSize, Batcher, EmbeddingClient};
 pub use budget::{Ceilings, Cost, NanoDollars, SharedBudget};
 pub use client::{Answered, BackendSpec, Client, ClientBuilder, ClientError, ClientSettings};
 pub use concurrency::Parallelism;

@@ -4,6 +4,7 @@ mod asking;
 mod merge;
 mod overview;
 mod semantics;
+mod several;
 mod split;
 mod template;
 
@@ -12,6 +13,7 @@ use std::{borrow::Cow, sync::Arc};
 use serde::Deserialize;
 
 use self::template::{filled, without_comments};
+pub(crate) use self::{asking::is_usable, several::Entry};
 pub use self::{
     asking::{AssessError, Reply, Subject},
     overview::{Assessed, assess},
@@ -34,6 +36,8 @@ pub struct Stage {
     check: AnswerCheck,
     system: String,
     user: String,
+    /// Instructions for several documents in one request, and the schema of its answer.
+    batch: Option<(String, Arc<AnswerSchema>)>,
 }
 
 /// The file of a stage.
@@ -43,8 +47,13 @@ struct File {
     name: String,
     version: u32,
     most_output_tokens: u32,
+    /// Stands for `{fields}` in the prompts.
+    #[serde(default)]
+    fields: String,
     system: String,
     user: String,
+    #[serde(default)]
+    batch: Option<String>,
     schema: String,
 }
 
@@ -66,6 +75,12 @@ pub enum StageError {
     /// The prompt has no place for the document.
     #[error("the recipe's `user` has no `{{document}}`, or no `{{delimiter}}` around it")]
     NoDocument,
+    /// The prompt for several documents does not say which they are.
+    #[error("the recipe's `batch` has no `{{ids}}`")]
+    NoIds,
+    /// The schema cannot be a part of another.
+    #[error("the recipe's schema has a `$ref`, which a `batch` cannot hold: write out what it refers to")]
+    Reference,
     /// The name cannot be a schema's name.
     #[error(
         "the recipe's name `{0}` has other characters than letters, digits, `_` and `-`, or more than 64"
@@ -81,14 +96,21 @@ impl Stage {
         Self::parse(OVERVIEW)
     }
 
-    /// A stage from TOML: `name`, `version`, `most_output_tokens`, `system`, `user` and `schema` (JSON in a string).
-    /// Comments in prompts, `{# … #}`, are left out.
+    /// A stage from TOML: `name`, `version`, `most_output_tokens`, `system`, `user`, `schema` (JSON in a string) and,
+    /// where several documents may share a request, `batch`, the instructions for those. `fields` is what several prompts
+    /// have in common. Comments in prompts, `{# … #}`, are left out.
     pub fn parse(toml: &str) -> Result<Self, StageError> {
-        let File { name, version, most_output_tokens, system, user, schema } = toml::from_str(toml)?;
-        let prompt = |name, template: &str| {
+        let File { name, version, most_output_tokens, fields, system, user, batch, schema } =
+            toml::from_str(toml)?;
+        let bare = |name, template: &str| {
             without_comments(template).map(Cow::into_owned).map_err(|_| StageError::Comment(name))
         };
+        let fields = bare("fields", &fields)?;
+        let prompt = |name, template: &str| {
+            bare(name, template).map(|template| filled(&template, &[("{fields}", &fields)]))
+        };
         let (system, user) = (prompt("system", &system)?, prompt("user", &user)?);
+        let batch = batch.map(|batch| prompt("batch", &batch)).transpose()?;
         let is_name =
             |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
         if name.is_empty() || name.len() > 64 || !is_name(&name) {
@@ -98,8 +120,9 @@ impl Stage {
             return Err(StageError::NoDocument);
         }
         let schema = AnswerSchema { name: name.clone(), schema: serde_json::from_str(&schema)? };
+        let batch = batch.map(|batch| several::prepared(batch, &schema)).transpose()?;
         let check = AnswerCheck::new(schema)?;
-        Ok(Self { name: name.into(), version, most_output_tokens, check, system, user })
+        Ok(Self { name: name.into(), version, most_output_tokens, check, system, user, batch })
     }
 
     /// The check of its answers.
@@ -116,6 +139,7 @@ impl Stage {
             &self.most_output_tokens.to_string(),
             &template::words(&self.system),
             &template::words(&self.user),
+            &self.batch.as_ref().map_or(String::new(), |(batch, _)| template::words(batch)),
             &semantics::canonical(&self.check.schema().schema),
         ])
     }
@@ -123,6 +147,19 @@ impl Stage {
     /// The conversation over a document, or one of its parts.
     pub fn messages(&self, title: Option<&str>, part: Option<(usize, usize)>, text: &str) -> Arc<[Message]> {
         let delimiter = delimiter(text, title.unwrap_or_default());
+        let system = filled(&self.system, &[("{delimiter}", &*delimiter)]);
+        let user = self.document(&delimiter, title, part, text);
+        Arc::from([Message { role: Role::System, text: system }, Message { role: Role::User, text: user }])
+    }
+
+    /// A document, or one of its parts, between its tags.
+    fn document(
+        &self,
+        delimiter: &str,
+        title: Option<&str>,
+        part: Option<(usize, usize)>,
+        text: &str,
+    ) -> String {
         // A title is the document's too: on one line, without anything that looks like a tag.
         let title = title.map_or(String::new(), |title| {
             let line: String =
@@ -132,15 +169,9 @@ impl Stage {
         let part = part.map_or(String::new(), |(part, of)| {
             format!("This is part {part} of {of} of a long document; analyse this part.\n")
         });
-        let fill = |template: &str| {
-            let values =
-                [("{delimiter}", &*delimiter), ("{title}", &title), ("{part}", &part), ("{document}", text)];
-            filled(template, &values)
-        };
-        Arc::from([
-            Message { role: Role::System, text: fill(&self.system) },
-            Message { role: Role::User, text: fill(&self.user) },
-        ])
+        let values =
+            [("{delimiter}", delimiter), ("{title}", &title), ("{part}", &part), ("{document}", text)];
+        filled(&self.user, &values)
     }
 
     /// Tokens of a request's input that are not the document.
@@ -234,7 +265,7 @@ mod tests {
         let stage = Stage::parse(&commented("{# never sent #}")).unwrap();
         let sent = stage.messages(None, None, "Text.");
         assert_eq!(sent, Stage::overview().unwrap().messages(None, None, "Text."));
-        assert!(matches!(Stage::parse(&commented("{# no end")), Err(StageError::Comment("system"))));
+        assert!(matches!(Stage::parse(&commented("{# no end")), Err(StageError::Comment("fields"))));
     }
 
     proptest! {

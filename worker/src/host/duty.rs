@@ -11,7 +11,7 @@ use sheaf_common::{
     shutdown::Shutdown,
 };
 use sheaf_llm::{
-    Ceilings, ClientSettings, Cost, NanoDollars, SharedBudget, SharedLimits, Stage, TokenUsage,
+    BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, SharedBudget, SharedLimits, Stage, TokenUsage,
     config::ModelOptions,
 };
 use tokio::sync::{Semaphore, watch};
@@ -44,6 +44,8 @@ pub(super) struct Duty {
     pub(super) busy: Arc<Semaphore>,
     pub(super) paused: watch::Receiver<bool>,
     pub(super) share: watch::Receiver<u32>,
+    /// Nothing more is pushed to the run's queue.
+    pub(super) closing: watch::Receiver<bool>,
     pub(super) status: Arc<Status>,
     pub(super) shutdown: Shutdown,
 }
@@ -131,6 +133,7 @@ impl Duty {
             reviewer,
             heartbeat,
             paused: self.paused.clone(),
+            closing: self.closing.clone(),
             done: self.status.done.clone(),
         };
         Ok(Begun { worker, sharing, stopped })
@@ -207,7 +210,8 @@ impl Duty {
         let settings = ClientSettings::default();
         let (client, at_once) = models::client(&config, &found, &prices, &settings, Some(sharing))?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
-        Ok(Some(Reviewer::new(client, stage, policy, at_once).modest()))
+        let size = BatchSize::from(asked.batch_size);
+        Ok(Some(Reviewer::new(client, stage, policy, size, at_once).modest()))
     }
 }
 

@@ -14,3 +14,5 @@ mod fleet;
 mod limits;
 #[path = "models/mod.rs"]
 mod models;
+#[path = "model_bulk/whole.rs"]
+mod whole;

@@ -34,6 +34,10 @@ impl Default for Gathering {
     }
 }
 
+/// The pause after which the last ones are handed in: what is said to be the last comes over a few moments, and each of it in
+/// a batch of its own would be many batches.
+const LAST: Duration = Duration::from_millis(200);
+
 /// What has been gathered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gathered {
@@ -68,9 +72,10 @@ impl Gathering {
         now: Instant,
     ) -> Decision {
         let Some(gathered) = gathered.filter(|_| open < self.most_open.max(1)) else { return Decision::Wait };
-        let due = (gathered.youngest + self.quiet).min(gathered.oldest + self.longest);
+        let quiet = if closing { self.quiet.min(LAST) } else { self.quiet };
+        let due = (gathered.youngest + quiet).min(gathered.oldest + self.longest);
         let full = gathered.requests >= self.most_requests || gathered.bytes >= self.most_bytes;
-        if full || closing || due <= now { Decision::Submit } else { Decision::WaitUntil(due) }
+        if full || due <= now { Decision::Submit } else { Decision::WaitUntil(due) }
     }
 }
 
@@ -101,7 +106,9 @@ mod tests {
         let few = gathered(1, 1, begun, at(1));
         assert_eq!(decide(few, 0, false, at(2)), Decision::WaitUntil(at(3)));
         assert_eq!(decide(few, 0, false, at(3)), Decision::Submit, "it is quiet");
-        assert_eq!(decide(few, 0, true, at(2)), Decision::Submit, "nothing more is coming");
+        let last = at(1) + LAST;
+        assert_eq!(decide(few, 0, true, at(1)), Decision::WaitUntil(last), "nothing more is coming");
+        assert_eq!(decide(few, 0, true, last), Decision::Submit, "nothing more is coming");
         assert_eq!(decide(gathered(10, 1, begun, at(1)), 0, false, at(1)), Decision::Submit, "many");
         assert_eq!(decide(gathered(1, 1_000, begun, at(1)), 0, false, at(1)), Decision::Submit, "large");
         let trickle = gathered(5, 5, begun, at(59));

@@ -191,6 +191,15 @@ struct Shared {
 }
 
 impl Bulk {
+    /// Whether a backend is one that has an endpoint for batches, as far as that is known without asking it.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, with what to do instead; or when it cannot be spoken with at all.
+    pub fn is_offered(config: &BackendConfig) -> Result<(), ModelError> {
+        Endpoint::new(config).map(drop)
+    }
+
     /// Begins: asks the endpoint whether it is there, and takes up what the store says was handed in before.
     ///
     /// # Errors
@@ -271,7 +280,8 @@ impl Bulk {
         })
     }
 
-    /// The run says whether anything more is coming: where nothing is, what has been gathered is handed in at once.
+    /// The run says whether anything more is coming: where nothing is, what has been gathered is handed in as soon as nothing
+    /// has come for 200 ms.
     pub fn nothing_more(&self, closing: bool) {
         self.owner.shared.desk().closing = closing;
         self.owner.shared.changed.notify_one();

@@ -3,10 +3,15 @@
 use std::time::{Duration, Instant};
 
 use sheaf_common::{
+    analysis::Analysis,
     fault::{Fault, FaultKind},
-    record::{Finding, Review},
+    record::{Finding, Review, Usage},
 };
-use sheaf_llm::{AnswerProblem, AssessError, BatchSize, Batcher, Client, ModelError, Stage, Subject};
+use sheaf_llm::{
+    AnswerProblem, AssessError, BatchSize, Batcher, Client, Cost, ModelError, Stage, StatisticsSnapshot,
+    Subject, assess,
+    bulk::{self, Bulk},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long a document may wait for models, limits and retries together.
@@ -16,6 +21,9 @@ const DEADLINE: Duration = Duration::from_mins(30);
 const FEW: usize = 8;
 /// Documents that wait for their model at once. Each has its text in memory.
 const MOST_HELD: usize = 1_000;
+
+/// Documents that wait for a provider's batches at once: as many as a run has in flight.
+const MOST_IN_BULK: usize = 4_096;
 
 /// Which documents a model is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +37,21 @@ pub enum Policy {
 /// A client for models, what to ask, and about which documents.
 #[derive(Debug)]
 pub struct Reviewer {
-    batcher: Batcher,
+    way: Way,
     policy: Policy,
     at_once: usize,
     /// Others share the work: no more is taken than is sent on at once.
     modest: bool,
     halted: CancellationToken,
+}
+
+/// How models are asked.
+#[derive(Debug)]
+enum Way {
+    /// Each request at once, about one document or several.
+    Now(Batcher),
+    /// Through a provider's endpoint for batches: minutes to a day later.
+    Later(Bulk, Box<Stage>),
 }
 
 impl Reviewer {
@@ -44,7 +61,18 @@ impl Reviewer {
         let batcher = Batcher::new(client, stage, size);
         Self {
             at_once: batcher.units_for(at_once).clamp(1, MOST_HELD),
-            batcher,
+            way: Way::Now(batcher),
+            policy,
+            modest: false,
+            halted: CancellationToken::new(),
+        }
+    }
+
+    /// A reviewer that asks through a provider's endpoint for batches.
+    pub fn in_bulk(bulk: Bulk, stage: Stage, policy: Policy) -> Self {
+        Self {
+            at_once: MOST_IN_BULK,
+            way: Way::Later(bulk, Box::new(stage)),
             policy,
             modest: false,
             halted: CancellationToken::new(),
@@ -66,21 +94,41 @@ impl Reviewer {
 
     /// Documents that may be asked about at once now.
     pub fn room(&self) -> usize {
-        if !self.modest {
-            return self.at_once;
-        }
-        let at_models = self.client().at_backends().saturating_mul(self.batcher.usual_units());
+        let (true, Way::Now(batcher)) = (self.modest, &self.way) else { return self.at_once };
+        let at_models = batcher.client().at_backends().saturating_mul(batcher.usual_units());
         at_models.saturating_mul(2).max(FEW).min(self.at_once)
     }
 
-    /// The client.
-    pub fn client(&self) -> &Client {
-        self.batcher.client()
+    /// What has been spent, earlier sessions included.
+    pub fn spent(&self) -> Cost {
+        match &self.way {
+            Way::Now(batcher) => batcher.client().spent(),
+            Way::Later(bulk, _) => bulk.spent(),
+        }
+    }
+
+    /// What has been asked so far.
+    pub fn statistics(&self) -> StatisticsSnapshot {
+        match &self.way {
+            Way::Now(batcher) => batcher.client().statistics(),
+            Way::Later(bulk, _) => bulk.statistics(),
+        }
+    }
+
+    /// What waits at the provider, where requests go through its endpoint for batches. Whoever leaves does not wait for it.
+    pub fn bulk(&self) -> Option<&Bulk> {
+        match &self.way {
+            Way::Now(_) => None,
+            Way::Later(bulk, _) => Some(bulk),
+        }
     }
 
     /// Whether more documents may come before one that is here is answered. While none may, none waits for others.
     pub fn set_coming(&self, coming: bool) {
-        self.batcher.set_coming(coming);
+        match &self.way {
+            Way::Now(batcher) => batcher.set_coming(coming),
+            Way::Later(bulk, _) => bulk.nothing_more(!coming),
+        }
     }
 
     /// Cancelled when no further request can succeed before a person has mended something: a wrong key, an unknown
@@ -91,7 +139,10 @@ impl Reviewer {
 
     /// Why the client can ask nothing more, if so.
     pub fn stopped(&self) -> Option<ModelError> {
-        self.client().stopped()
+        match &self.way {
+            Way::Now(batcher) => batcher.client().stopped(),
+            Way::Later(bulk, _) => bulk.stopped(),
+        }
     }
 
     /// Whether a model is to decide this document.
@@ -104,21 +155,19 @@ impl Reviewer {
     /// future ends the request. `upstream` is dropped as soon as the document no longer has to come.
     pub async fn review(&self, sequence: u64, finding: &Finding, upstream: impl Send) -> Option<Review> {
         let begun = Instant::now();
-        let subject = Subject {
+        let subject = |deadline| Subject {
             id: sequence,
             title: finding.document.title.as_deref(),
             text: finding.document.text.as_deref().unwrap_or_default(),
-            deadline: Some(begun + DEADLINE),
+            deadline: Some(begun + deadline),
         };
-        let stage = self.batcher.stage();
-        let reviewed = self.batcher.ask(subject, upstream).await.and_then(|reply| {
-            let applied = stage.apply(&reply.value, subject.text, &finding.analysis);
-            let (usage, requests, attempts) = (reply.usage, reply.requests, reply.attempts);
-            let invalid =
-                |wrong| AssessError { problem: AnswerProblem::Invalid(wrong), usage, requests, attempts };
-            let (analysis, _dropped_quotes) = applied.map_err(invalid)?;
-            Ok((analysis, reply.model, usage))
-        });
+        let reviewed = match &self.way {
+            Way::Now(batcher) => now(batcher, subject(DEADLINE), finding, upstream).await,
+            Way::Later(bulk, stage) => {
+                let assessed = assess(bulk, stage, subject(bulk::DEADLINE), &finding.analysis).await;
+                assessed.map(|assessed| (assessed.analysis, assessed.model, assessed.usage))
+            }
+        };
         let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
         Some(match reviewed {
             Ok((analysis, model, usage)) => Review { verdict: Ok((analysis, model)), usage, milliseconds },
@@ -133,4 +182,19 @@ impl Reviewer {
             }
         })
     }
+}
+
+/// Asks at once, about this document or about several.
+async fn now(
+    batcher: &Batcher,
+    subject: Subject<'_>,
+    finding: &Finding,
+    upstream: impl Send,
+) -> Result<(Analysis, String, Usage), AssessError> {
+    let reply = batcher.ask(subject, upstream).await?;
+    let applied = batcher.stage().apply(&reply.value, subject.text, &finding.analysis);
+    let (usage, requests, attempts) = (reply.usage, reply.requests, reply.attempts);
+    let invalid = |wrong| AssessError { problem: AnswerProblem::Invalid(wrong), usage, requests, attempts };
+    let (analysis, _dropped_quotes) = applied.map_err(invalid)?;
+    Ok((analysis, reply.model, usage))
 }

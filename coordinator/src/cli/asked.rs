@@ -1,7 +1,11 @@
 //! What a run asks of models.
 
+use std::sync::Arc;
+
 use sheaf_llm::{
-    BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage, config::PoolConfig,
+    BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage,
+    bulk::{FolderStore, Teller},
+    config::PoolConfig,
     detect::Detection,
 };
 use sheaf_worker::{
@@ -28,6 +32,9 @@ impl Asked {
             return Ok(None);
         }
         let config = models::configured(&arguments.models.options())?;
+        if let Some(config) = config.as_ref().filter(|_| arguments.llm_batch_api) {
+            models::may_bulk(config)?;
+        }
         match (config, arguments.llm) {
             (Some(config), Some(LlmArgument::Always)) => Ok(Some(Self { config, policy: Policy::Every })),
             (Some(config), _) => Ok(Some(Self { config, policy: Policy::Unsure })),
@@ -69,7 +76,7 @@ impl Asked {
     }
 
     /// What asks them.
-    pub(super) fn reviewer(
+    pub(super) async fn reviewer(
         self,
         arguments: &RunArguments,
         found: &[Detection],
@@ -82,6 +89,19 @@ impl Asked {
             spent,
             ..ClientSettings::default()
         };
+        if arguments.llm_batch_api {
+            if let Some(first) = self.config.chat().next().filter(|_| self.config.chat().count() > 1) {
+                note(&format!("batches all go to {}, the first of the models", first.name));
+            }
+            let journal = folder.batches();
+            let opening = tokio::task::spawn_blocking(move || FolderStore::open(&journal)).await;
+            let store = opening.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            let tell: Teller = Arc::new(|notice| note(&notice.to_string()));
+            let (config, store) = (&self.config, Arc::new(store));
+            let bulk = models::bulk(config, found, &prices, &settings, None, store, Some(tell)).await?;
+            let stage = Stage::overview().map_err(|error| error.to_string())?;
+            return Ok(Reviewer::in_bulk(bulk, stage, self.policy));
+        }
         let (client, at_once) = models::client(&self.config, found, &prices, &settings, None)?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
         let size = BatchSize::from(arguments.batch_size);

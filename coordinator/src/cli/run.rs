@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use sheaf_common::{fault::said, job::AnalysisOptions, shutdown::Shutdown, telemetry};
 use sheaf_fetch::{FetchLimits, Lookup};
-use sheaf_llm::StatisticsSnapshot;
+use sheaf_llm::{StatisticsSnapshot, bulk::Bulk};
 use sheaf_report::{RunFacts, Setting, Shown, Summary};
 use sheaf_worker::{EngineLimits, Reviewer, models};
 use tokio::net::TcpListener;
@@ -132,12 +132,15 @@ async fn start(
         };
     }
     let models = models.filter(|_| fleet.is_none());
-    let reviewer = match models.map(|models| models.reviewer(arguments, &found, &folder)).transpose() {
-        Ok(reviewer) => reviewer.map(Arc::new),
-        Err(message) => {
-            abandon(folder);
-            return complain(&message);
-        }
+    let reviewer = match models {
+        None => None,
+        Some(models) => match models.reviewer(arguments, &found, &folder).await {
+            Ok(reviewer) => Some(Arc::new(reviewer)),
+            Err(message) => {
+                abandon(folder);
+                return complain(&message);
+            }
+        },
     };
     let shutdown = Shutdown::new();
     if let Err(error) = interrupt::watch(shutdown.clone(), tally.clone()) {
@@ -162,14 +165,17 @@ async fn start(
     }
     folder.state.seconds += begun.elapsed().as_secs_f64();
     if let Some(reviewer) = &reviewer {
-        folder.state.spent = models::usage(reviewer.client().spent());
+        folder.state.spent = models::usage(reviewer.spent());
     }
     if let Err(error) = folder.save_state() {
         return complain(&error.to_string());
     }
     match result {
         Err(error) => complain(&error.to_string()),
-        Ok(Ended::Interrupted) => interrupted(tally.snapshot(), &arguments.out),
+        Ok(Ended::Interrupted) => {
+            say_of_batches(reviewer.as_deref());
+            interrupted(tally.snapshot(), &arguments.out)
+        }
         Ok(Ended::Complete { accepted, .. }) if accepted.is_empty() => {
             if let Err(error) = folder.discard() {
                 tracing::warn!(%error, "the empty run could not be cleared away");
@@ -180,7 +186,12 @@ async fn start(
             )
         }
         Ok(Ended::Complete { accepted, results }) => {
-            let statistics = reviewer.as_ref().map(|reviewer| reviewer.client().statistics());
+            let statistics = reviewer.as_ref().map(|reviewer| reviewer.statistics());
+            if let Some(bulk) = reviewer.as_deref().and_then(Reviewer::bulk)
+                && let Err(error) = bulk.forget().await
+            {
+                tracing::warn!(%error, "the journal of batches stays");
+            }
             let facts = facts(arguments, &folder, redacted, statistics.as_ref());
             let finished = tokio::task::spawn_blocking(move || {
                 finish(&folder, &accepted, results, facts).map(|summary| (folder, summary))
@@ -216,6 +227,17 @@ fn say_of_the_queue(folder: &RunFolder) {
         note(&format!(
             "this run had a queue ({before}): what is under way there is done again here; the same command with \
              --enable-queue takes it up"
+        ));
+    }
+}
+
+/// Says what an interrupted run leaves at the provider.
+fn say_of_batches(reviewer: Option<&Reviewer>) {
+    let (requests, batches) = reviewer.and_then(Reviewer::bulk).map_or((0, 0), Bulk::at_provider);
+    if requests > 0 {
+        note(&format!(
+            "{requests} requests wait in {batches} batches at the provider: the same command collects them, and they are not \
+             paid again"
         ));
     }
 }

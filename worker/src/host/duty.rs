@@ -12,7 +12,7 @@ use sheaf_common::{
 };
 use sheaf_llm::{
     BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, SharedBudget, SharedLimits, Stage, TokenUsage,
-    config::ModelOptions,
+    bulk::RedisStore, config::ModelOptions,
 };
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -106,7 +106,7 @@ impl Duty {
         let connector =
             Connector::find(url, Patience::For(PATIENCE)).await.map_err(|error| error.to_string())?;
         let sharing = self.sharing(&connector);
-        let reviewer = self.reviewer(&sharing).await?.map(Arc::new);
+        let reviewer = self.reviewer(&sharing, &connector).await?.map(Arc::new);
         let limits = RedisLimits { lease: self.settings.lease, ..RedisLimits::default() };
         let (run, shards) = (assignment.run.clone(), assignment.shards);
         let patience = Patience::For(PATIENCE);
@@ -186,7 +186,7 @@ impl Duty {
     }
 
     /// What asks models, configured by this host's own environment; `None` when rules decide every document.
-    async fn reviewer(&self, sharing: &Sharing) -> Result<Option<Reviewer>, String> {
+    async fn reviewer(&self, sharing: &Sharing, connector: &Connector) -> Result<Option<Reviewer>, String> {
         let policy = match self.assignment.llm {
             LlmPolicy::Never => return Ok(None),
             LlmPolicy::Unsure => Policy::Unsure,
@@ -208,8 +208,16 @@ impl Duty {
         let found = models::look(&config).await;
         let prices = Prices::read(self.settings.prices.as_deref())?;
         let settings = ClientSettings::default();
-        let (client, at_once) = models::client(&config, &found, &prices, &settings, Some(sharing))?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
+        if asked.batch_api {
+            models::may_bulk(&config)?;
+            let link = Link::new(connector.clone(), Patience::For(PATIENCE));
+            let store = Arc::new(RedisStore::new(link, &self.assignment.run));
+            let sharing = Some(sharing);
+            let bulk = models::bulk(&config, &found, &prices, &settings, sharing, store, None).await?;
+            return Ok(Some(Reviewer::in_bulk(bulk, stage, policy)));
+        }
+        let (client, at_once) = models::client(&config, &found, &prices, &settings, Some(sharing))?;
         let size = BatchSize::from(asked.batch_size);
         Ok(Some(Reviewer::new(client, stage, policy, size, at_once).modest()))
     }

@@ -147,7 +147,7 @@ impl Desk {
 
     /// Everyone who asked gets the outcome; the first of them has paid.
     pub(super) fn resolve(&mut self, id: &CustomId, outcome: &Outcome, backend: &std::sync::Arc<str>) {
-        let Some(waiting) = self.waiting.remove(id) else { return };
+        let Some(waiting) = self.remove(id) else { return };
         let mut cost = match outcome {
             Outcome::Answer(answer) => answer.cost(),
             Outcome::Failure(_) => Cost::default(),
@@ -162,9 +162,18 @@ impl Desk {
         }
     }
 
+    /// Nobody waits for it any more. Where it was gathered, its place in the row is passed over.
+    fn remove(&mut self, id: &CustomId) -> Option<Waiting> {
+        let waiting = self.waiting.remove(id)?;
+        if waiting.place == Place::Gathered {
+            self.bytes = self.bytes.saturating_sub(waiting.bytes);
+        }
+        Some(waiting)
+    }
+
     /// Everyone who asked for this fails; nothing is kept.
     pub(super) fn fail(&mut self, id: &CustomId, error: &ModelError) {
-        let Some(waiting) = self.waiting.remove(id) else { return };
+        let Some(waiting) = self.remove(id) else { return };
         for asker in waiting.askers {
             let _gone = asker.send(Err(error.clone()));
         }

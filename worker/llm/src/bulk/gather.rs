@@ -89,10 +89,11 @@ mod tests {
         most_requests: 10,
         most_bytes: 1_000,
         quiet: Duration::from_secs(2),
-        longest: Duration::from_secs(60),
+        longest: Duration::from_mins(1),
         most_open: 3,
     };
 
+    #[allow(clippy::unnecessary_wraps, reason = "it is what is passed")]
     fn gathered(requests: usize, bytes: usize, oldest: Instant, youngest: Instant) -> Option<Gathered> {
         Some(Gathered { requests, bytes, oldest, youngest })
     }

@@ -187,6 +187,8 @@ struct Shared {
     desk: Mutex<Desk>,
     /// Something came, or a batch ended.
     changed: Notify,
+    /// Results may be large: those of one batch are in memory at a time.
+    collecting: tokio::sync::Mutex<()>,
     statistics: Statistics,
 }
 
@@ -237,6 +239,7 @@ impl Bulk {
             holder: format!("{:016x}", fastrand::u64(..)),
             desk: Mutex::default(),
             changed: Notify::new(),
+            collecting: tokio::sync::Mutex::default(),
             statistics: Statistics::new(std::iter::once(backend)),
             settings,
         });
@@ -248,7 +251,7 @@ impl Bulk {
     /// handed in gives it up; afterwards its answer is kept for whoever asks the same again.
     pub async fn ask(&self, request: ModelRequest) -> Result<Answered, ModelError> {
         let shared = &self.owner.shared;
-        let (asked, id, deadline) = (Instant::now(), request.id, request.deadline);
+        let (begun, id, deadline) = (Instant::now(), request.id, request.deadline);
         let name = CustomId::of(&shared.endpoint.origin().model, &request);
         let (asker, settled) = oneshot::channel();
         {
@@ -269,13 +272,13 @@ impl Bulk {
             None => settled.await,
             Some(deadline) => tokio::time::timeout_at(deadline.into(), settled)
                 .await
-                .unwrap_or_else(|_| Err(shared.too_late(asked))),
+                .unwrap_or_else(|_| Err(shared.too_late(begun))),
         };
-        shared.statistics.ended(settled.is_ok(), asked.elapsed());
+        shared.statistics.ended(settled.is_ok(), begun.elapsed());
         settled.map(|(answer, cost)| Answered {
-            answer: answer.answer(id, shared.endpoint.origin().backend.clone(), asked.elapsed()),
+            answer: answer.answer(id, shared.endpoint.origin().backend.clone(), begun.elapsed()),
             attempts: answer.tries(),
-            waited: asked.elapsed(),
+            waited: begun.elapsed(),
             cost,
         })
     }

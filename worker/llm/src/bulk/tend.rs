@@ -82,7 +82,7 @@ impl<'s> Tending<'s> {
             Ok(()) => {}
             // Who looks after it now keeps the outcomes in the store, where they are looked for.
             Err(Left::Lost) => {
-                tracing::debug!(submission = %self.submission.id, "a batch is another one's now")
+                tracing::debug!(submission = %self.submission.id, "a batch is another one's now");
             }
             Err(Left::Store(error)) => shared.stop_for_store(&error),
             Err(Left::Stop(error)) => shared.stop(error),
@@ -154,6 +154,7 @@ impl<'s> Tending<'s> {
     /// Fetches the results and settles every request.
     async fn collect(&mut self, sight: &Sight) -> Result<(), Left> {
         let shared = self.shared;
+        let _turn = shared.collecting.lock().await;
         let mut failures = 0;
         let results = loop {
             match shared.endpoint.results(sight).await {
@@ -189,13 +190,11 @@ impl<'s> Tending<'s> {
         for _ in &verdict.again {
             shared.statistics.retry();
         }
-        match verdict.stop {
-            Some(error) => Err(Left::Stop(error)),
-            None => {
-                self.free();
-                Ok(())
-            }
+        if let Some(error) = verdict.stop {
+            return Err(Left::Stop(error));
         }
+        self.free();
+        Ok(())
     }
 
     async fn judge(&self, stage: Stage, results: Vec<Reply>) -> Result<Verdict, Left> {

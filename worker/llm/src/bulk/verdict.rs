@@ -70,7 +70,7 @@ impl Case<'_> {
             for line in reply.body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
                 match self.endpoint.item(line) {
                     Some((id, item)) if open.remove(&id) => {
-                        self.judge_item(id, Some(item), reply, &mut verdict)
+                        self.judge_item(id, Some(item), reply, &mut verdict);
                     }
                     _ => verdict.strange += 1,
                 }

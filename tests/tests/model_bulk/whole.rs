@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use sheaf_tests::{
+    fleet::Fleet,
     program::{Ended, Room, Running, Signal, wait_until},
     provider::{
         Provider, Script,
@@ -11,6 +12,7 @@ use sheaf_tests::{
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_coordinator-under-test");
+const WORKER: &str = env!("CARGO_BIN_EXE_worker-under-test");
 
 /// What the person names each interface, and where it is.
 type Whose = (&'static str, fn(&Provider) -> String);
@@ -29,7 +31,11 @@ fn documents(room: &Room, count: usize) {
 fn command(room: &Room, provider: &Provider, whose: Whose) -> Command {
     let arguments =
         ["run", "set", "--out", "out", "--progress", "none", "--llm", "always", "--llm-batch-api"];
-    let mut command = room.command(arguments);
+    asking(room.command(arguments), provider, whose)
+}
+
+/// A program whose environment names the provider.
+fn asking(mut command: Command, provider: &Provider, whose: Whose) -> Command {
     command
         .env("LLM_PROVIDER", whose.0)
         .env("LLM_BASE_URL", whose.1(provider))
@@ -139,4 +145,30 @@ fn a_server_without_batches_is_refused_before_anything_is_begun() {
     assert!(ended.stderr.contains("Leave --llm-batch-api away"), "{}", ended.stderr);
     assert!(!room.path().join("out").exists());
     assert!(wait_until(|| provider.seen().requests == 0));
+}
+
+#[test]
+fn in_a_fleet_whoever_is_left_collects_what_the_others_handed_in() {
+    let whose = BOTH[1];
+    let at_work = scripted(BatchScript { looks: usize::MAX, ..BatchScript::default() });
+    let (fleet, provider) = (Fleet::new(PROGRAM, WORKER), Provider::start(at_work));
+    documents(fleet.room(), 24);
+    let coordinator = fleet.run(&["set", "--llm", "always", "--llm-batch-api"]);
+    let worker = || Running::of(asking(fleet.worker_command(&[]), &provider, whose).spawn().unwrap());
+    let (leaving, dying) = (worker(), worker());
+    assert!(wait_until(|| provider.batches().requests() == 24), "{}", coordinator.stderr());
+    // Who is told to leave does not wait for a day.
+    leaving.signal(Signal::TERM);
+    assert_eq!(leaving.end().status, Some(0));
+    dying.kill();
+    provider.change(Script::default());
+    let left = worker();
+    let ended = coordinator.end();
+    assert_eq!(ended.status, Some(0), "{}{}", ended.stderr, left.stderr());
+    let records = fleet.room().records("out");
+    assert!(records.iter().all(|record| record["decided_by"] == "llm"), "{records:?}");
+    let seen = provider.batches();
+    assert_eq!((records.len(), seen.paid.len(), seen.requests()), (24, 24, 24));
+    assert!(seen.paid.values().all(|times| *times == 1));
+    fleet.disband([left]);
 }

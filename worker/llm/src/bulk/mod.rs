@@ -102,7 +102,8 @@ pub struct BulkSettings {
     pub crowded: Backoff,
     /// How long handing in is tried when the provider cannot be reached or fails.
     pub patience: Duration,
-    /// How long a submission is this process's after its last sign: another one then looks after it.
+    /// How long a submission is this process's after its last sign: another one then looks after it. As long as a job of
+    /// the queue is.
     pub lease: Duration,
     /// Between looks at what others have handed in and collected.
     pub look: Duration,
@@ -130,7 +131,7 @@ impl Default for BulkSettings {
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_mins(1)),
             crowded: Backoff::new(Duration::from_secs(30), Duration::from_mins(10)),
             patience: Duration::from_mins(30),
-            lease: Duration::from_secs(30),
+            lease: Duration::from_secs(10),
             look: Duration::from_secs(5),
             most_tries: 2,
             price: None,

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use sheaf_common::{fault::said, job::AnalysisOptions, shutdown::Shutdown, telemetry};
 use sheaf_fetch::{FetchLimits, Lookup};
-use sheaf_llm::{StatisticsSnapshot, bulk::Bulk};
+use sheaf_llm::{StatisticsSnapshot, bulk::Bulk, detect::Detection};
 use sheaf_report::{RunFacts, Setting, Shown, Summary};
 use sheaf_worker::{EngineLimits, Reviewer, models};
 use tokio::net::TcpListener;
@@ -132,15 +132,12 @@ async fn start(
         };
     }
     let models = models.filter(|_| fleet.is_none());
-    let reviewer = match models {
-        None => None,
-        Some(models) => match models.reviewer(arguments, &found, &folder).await {
-            Ok(reviewer) => Some(Arc::new(reviewer)),
-            Err(message) => {
-                abandon(folder);
-                return complain(&message);
-            }
-        },
+    let reviewer = match reviewer(models, arguments, &found, &folder).await {
+        Ok(reviewer) => reviewer,
+        Err(message) => {
+            abandon(folder);
+            return complain(&message);
+        }
     };
     let shutdown = Shutdown::new();
     if let Err(error) = interrupt::watch(shutdown.clone(), tally.clone()) {
@@ -187,11 +184,7 @@ async fn start(
         }
         Ok(Ended::Complete { accepted, results }) => {
             let statistics = reviewer.as_ref().map(|reviewer| reviewer.statistics());
-            if let Some(bulk) = reviewer.as_deref().and_then(Reviewer::bulk)
-                && let Err(error) = bulk.forget().await
-            {
-                tracing::warn!(%error, "the journal of batches stays");
-            }
+            forget_batches(reviewer.as_deref()).await;
             let facts = facts(arguments, &folder, redacted, statistics.as_ref());
             let finished = tokio::task::spawn_blocking(move || {
                 finish(&folder, &accepted, results, facts).map(|summary| (folder, summary))
@@ -228,6 +221,25 @@ fn say_of_the_queue(folder: &RunFolder) {
             "this run had a queue ({before}): what is under way there is done again here; the same command with \
              --enable-queue takes it up"
         ));
+    }
+}
+
+/// What asks models, where they are asked by this process.
+async fn reviewer(
+    models: Option<Asked>,
+    arguments: &RunArguments,
+    found: &[Detection],
+    folder: &RunFolder,
+) -> Result<Option<Arc<Reviewer>>, String> {
+    let Some(models) = models else { return Ok(None) };
+    Ok(Some(Arc::new(models.reviewer(arguments, found, folder).await?)))
+}
+
+/// Empties the journal of batches of a run that is complete.
+async fn forget_batches(reviewer: Option<&Reviewer>) {
+    let Some(bulk) = reviewer.and_then(Reviewer::bulk) else { return };
+    if let Err(error) = bulk.forget().await {
+        tracing::warn!(%error, "the journal of batches stays");
     }
 }
 

@@ -169,10 +169,7 @@ async fn start(
     }
     match result {
         Err(error) => complain(&error.to_string()),
-        Ok(Ended::Interrupted) => {
-            say_of_batches(reviewer.as_deref());
-            interrupted(tally.snapshot(), &arguments.out)
-        }
+        Ok(Ended::Interrupted) => interrupted(tally.snapshot(), reviewer.as_deref(), &arguments.out),
         Ok(Ended::Complete { accepted, .. }) if accepted.is_empty() => {
             if let Err(error) = folder.discard() {
                 tracing::warn!(%error, "the empty run could not be cleared away");
@@ -192,7 +189,7 @@ async fn start(
             let finished = tokio::select! {
                 finished = finished => finished,
                 // Each file is put in its place whole: what is not there yet is made by the next run.
-                () = shutdown.stopping().cancelled() => return interrupted(tally.snapshot(), &arguments.out),
+                () = shutdown.stopping().cancelled() => return interrupted(tally.snapshot(), None, &arguments.out),
             };
             match finished {
                 Ok(Ok((folder, summary))) => {
@@ -255,7 +252,8 @@ fn say_of_batches(reviewer: Option<&Reviewer>) {
 }
 
 /// Says what an interrupted run leaves.
-fn interrupted(snapshot: Snapshot, out: &Path) -> Exit {
+fn interrupted(snapshot: Snapshot, reviewer: Option<&Reviewer>, out: &Path) -> Exit {
+    say_of_batches(reviewer);
     note(&format!(
         "interrupted: {} of {}{} documents are done and kept in {}; the same command carries on",
         snapshot.recorded(),

@@ -81,7 +81,7 @@ async fn create(Given(state): Given<State>, headers: HeaderMap, body: Bytes) -> 
         let (requests, flaw) = read(&file);
         let batch = entries.take(&script, DIALECT, "batch_", requests);
         batch.metadata = asked["metadata"].clone();
-        batch.file = name.to_owned();
+        name.clone_into(&mut batch.file);
         if let (Some((line, words)), None) = (flaw, &batch.fate) {
             batch.fate = Some(Fate::Refused(line, "invalid_request", words));
         }
@@ -94,8 +94,11 @@ async fn create(Given(state): Given<State>, headers: HeaderMap, body: Bytes) -> 
     }
 }
 
+/// A line, from 1, and what is wrong with it.
+type Wrong = (u64, &'static str);
+
 /// The requests of a file, and the first line that is none, with why.
-fn read(file: &str) -> (Vec<(String, Value)>, Option<(u64, &'static str)>) {
+fn read(file: &str) -> (Vec<(String, Value)>, Option<Wrong>) {
     let (mut requests, mut names, mut models) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     let mut flaw = (file.lines().count() > MOST.0).then_some((1, "too many requests"));
     for (line, number) in file.lines().zip(1..) {

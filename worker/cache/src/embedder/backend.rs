@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use futures::future::BoxFuture;
-use sheaf_llm::{HttpBackend, ModelError};
+use futures::future::{BoxFuture, try_join_all};
+use sheaf_llm::{EmbeddingClient, HttpBackend, ModelError};
 
 use super::{EmbedError, Embedder, EmbedderId, Thresholds, normalised, window};
 
@@ -21,6 +21,12 @@ pub trait TextVectors: fmt::Debug + Send + Sync {
 impl TextVectors for HttpBackend {
     fn vectors<'a>(&'a self, texts: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ModelError>> {
         Box::pin(async move { Ok(self.embed(texts).await?.vectors) })
+    }
+}
+
+impl TextVectors for EmbeddingClient {
+    fn vectors<'a>(&'a self, texts: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ModelError>> {
+        Box::pin(try_join_all(texts.iter().map(|text| self.embed((*text).to_owned()))))
     }
 }
 

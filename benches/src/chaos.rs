@@ -40,7 +40,7 @@ use self::{
     report::Report,
     stage::{Programs, Stage},
 };
-use crate::{AnyError, bench::Bench, check, documents::Set, figures::Figures, sheet::Sheet};
+use crate::{AnyError, bench::Bench, breach::told, check, documents::Set, figures::Figures, sheet::Sheet};
 
 /// Documents by which it is found out how fast this machine is, and their paragraphs.
 const PROBE: (usize, usize) = (100, 250);
@@ -114,10 +114,13 @@ async fn prove(bench: &Bench, settings: &Settings, sheet: &mut Sheet) -> Result<
     programs.run_undisturbed(folder.path(), &place, &out).await?;
     let undisturbed = begun.elapsed();
     let expected = fs::read_to_string(out.join("results.jsonl"))?;
-    sheet.check(
-        "the undisturbed run left one record for each document, which says what only its analysis can know",
-        &check::untrue(&set, &expected),
-    );
+    let faults = check::untrue(&set, &expected);
+    if !faults.is_empty() {
+        return Err(format!("the undisturbed run is no measure:\n{}", told(&faults)).into());
+    }
+    let what =
+        "the undisturbed run left one record for each document, which says what only its analysis can know";
+    sheet.check(what, &faults);
 
     let out = folder.path().join("out");
     let stage = Stage::start(&programs, folder.path(), &place, &out, workers)?;

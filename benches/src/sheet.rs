@@ -1,10 +1,13 @@
 //! What one scenario measured: the one form in which every scenario answers.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{breach::Breach, breach::told, row::Row};
+use crate::{
+    breach::{Breach, told},
+    row::{Empty, Row},
+};
 
 /// What one scenario measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +64,21 @@ impl Sheet {
         } else {
             self.breaches.push(format!("{what}:\n{}", told(breaches)));
         }
+    }
+
+    /// Columns of peers that stay empty in all rows for one reason, each once.
+    pub(crate) fn empty_columns(&self) -> Vec<(&str, &Empty)> {
+        let peers = || self.rows.iter().flat_map(|row| &row.peers);
+        let measured: BTreeSet<&str> =
+            peers().filter(|peer| peer.empty.is_none()).map(|peer| peer.peer.as_str()).collect();
+        let mut columns: Vec<(&str, &Empty)> = Vec::new();
+        for peer in peers().filter(|peer| !measured.contains(peer.peer.as_str())) {
+            let Some(empty) = &peer.empty else { continue };
+            if !columns.iter().any(|(name, other)| *name == peer.peer && *other == empty) {
+                columns.push((&peer.peer, empty));
+            }
+        }
+        columns
     }
 
     /// Whether everything that was verified held.

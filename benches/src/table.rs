@@ -40,16 +40,15 @@ fn of_sheet(f: &mut fmt::Formatter<'_>, sheet: &Sheet) -> fmt::Result {
         f.write_str(&aligned(&HEAD.map(str::to_owned), &lines))?;
     }
     for row in &sheet.rows {
-        for peer in &row.peers {
-            let figures = match &peer.empty {
-                Some(empty) => format!("{}; {}", empty.why, empty.command),
-                None => spread(&peer.figures),
-            };
-            writeln!(f, "  {} by {} {}: {figures}", row.what, peer.peer, peer.version)?;
+        for peer in row.peers.iter().filter(|peer| peer.empty.is_none()) {
+            writeln!(f, "  {} by {} {}: {}", row.what, peer.peer, peer.version, spread(&peer.figures))?;
         }
         if let Some((peer, of)) = row.to_best_peer() {
             writeln!(f, "  {}: {} of the best peer, {peer}", row.what, ratio(of))?;
         }
+    }
+    for (peer, empty) in sheet.empty_columns() {
+        writeln!(f, "  {peer}: {}; {}", empty.why, empty.command)?;
     }
     for table in &sheet.tables {
         of_table(f, table)?;
@@ -144,7 +143,7 @@ mod tests {
             "enqueue  jobs/s   100 (90 to 110; n 3)  –      –        0.500      ≥ 60    met",
             "≥ 600   MISSED",
             "≥ 1     not measured",
-            "enqueue by celery : not run; install it",
+            "celery: not run; install it",
             "BROKEN: round 3: LOST: job 7 has no result",
             "1 targets met, 1 missed, 1 not measured",
         ] {

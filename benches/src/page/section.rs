@@ -20,7 +20,7 @@ pub(super) fn section(number: usize, sheet: &Sheet) -> Markup {
             @if !sheet.rows.is_empty() {
                 (figures(&sheet.rows))
                 div class="charts" { @for row in &sheet.rows { @if let Some(chart) = chart(row) { (chart) } } }
-                (peers(&sheet.rows))
+                (peers(sheet))
             }
             @for table in &sheet.tables { (words(table)) }
             @if !sheet.checked.is_empty() {
@@ -84,36 +84,37 @@ fn verdict(verdict: Verdict) -> Markup {
     html! { span class=(class) { (verdict.to_string()) } }
 }
 
-fn peers(rows: &[Row]) -> Markup {
-    let all = || rows.iter().flat_map(|row| row.peers.iter().map(move |peer| (row, peer)));
-    if all().next().is_none() {
-        return html! {};
-    }
+fn peers(sheet: &Sheet) -> Markup {
+    let measured = || {
+        let peers = sheet.rows.iter().flat_map(|row| row.peers.iter().map(move |peer| (row, peer)));
+        peers.filter(|(_, peer)| peer.empty.is_none())
+    };
+    let empty = sheet.empty_columns();
     html! {
-        details {
-            summary { "Peers: versions, settings, and what fills empty columns" }
-            div class="wide" {
-                table {
-                    thead { tr { @for head in ["what", "peer", "figure", "settings"] { th scope="col" { (head) } } } }
-                    tbody {
-                        @for (row, peer) in all() {
-                            tr {
-                                th scope="row" { (shown(&row.what)) }
-                                td { (shown(&peer.peer)) " " (shown(&peer.version)) }
-                                @match &peer.empty {
-                                    Some(empty) => {
-                                        td { (shown(&empty.why)) }
-                                        td { code { (shown(&empty.command)) } }
-                                    }
-                                    None => {
-                                        td { (spread(&peer.figures)) }
-                                        td { (shown(&peer.settings)) }
-                                    }
+        @if measured().next().is_some() {
+            details {
+                summary { "Peers: versions and settings" }
+                div class="wide" {
+                    table {
+                        thead { tr { @for head in ["what", "peer", "figure", "settings"] { th scope="col" { (head) } } } }
+                        tbody {
+                            @for (row, peer) in measured() {
+                                tr {
+                                    th scope="row" { (shown(&row.what)) }
+                                    td { (shown(&peer.peer)) " " (shown(&peer.version)) }
+                                    td { (spread(&peer.figures)) }
+                                    td { (shown(&peer.settings)) }
                                 }
                             }
                         }
                     }
                 }
+            }
+        }
+        @if !empty.is_empty() {
+            details {
+                summary { "Peers that were not measured, and what fills their columns" }
+                ul { @for (peer, empty) in &empty { li { (shown(peer)) ": " (shown(&empty.why)) "; " code { (shown(&empty.command)) } } } }
             }
         }
     }

@@ -165,8 +165,9 @@ fn marginal(sizes: &[Size], counted: &[(&str, usize)]) -> Table {
     let mut head = vec!["one more document costs".to_owned()];
     head.extend(steps.iter().map(|(from, to)| format!("{} to {}", from.documents, to.documents)));
     let lines = counted.iter().map(|(what, place)| {
-        let unit = if *place < WHOLE { COUNTED[*place].1.trim_end_matches(" a document") } else { "bytes" };
-        let mut line = vec![format!("{what} ({unit})")];
+        let unit = COUNTED[*place].1.split(' ').next().filter(|unit| *unit == "µs");
+        let unit = if *place < WHOLE { unit } else { Some("bytes") };
+        let mut line = vec![unit.map_or_else(|| (*what).to_owned(), |unit| format!("{what} ({unit})"))];
         line.extend(
             steps.iter().map(|(from, to)| slope(from, to, *place).map_or_else(|| "–".to_owned(), short)),
         );

@@ -30,8 +30,11 @@ const PEERS: [&str; 1] = ["trafilatura"];
 /// How long a peer's round may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Efforts, with what measures.md asks of each: F1, pages a second.
-const EFFORTS: [(&str, Effort, Option<(f64, f64)>); 3] =
+const EFFORTS: [(&str, Effort, Bounds); 3] =
     [("fast", Effort::Fast, None), ("auto", Effort::Auto, Some((0.83, 60.0))), ("best", Effort::Best, None)];
+
+/// Least F1 and pages a second.
+type Bounds = Option<(f64, f64)>;
 
 /// What is asked.
 #[derive(Debug, Clone, Args)]
@@ -135,7 +138,7 @@ impl Way {
 fn rows(
     sheet: &mut Sheet,
     name: &str,
-    target: Option<(f64, f64)>,
+    target: Bounds,
     way: &Way,
     floor: &Way,
     peers: &[(PeerFigure, PeerFigure)],

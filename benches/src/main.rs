@@ -103,9 +103,12 @@ struct Common {
     /// Write the results as one self-contained HTML page
     #[arg(long, global = true, value_name = "FILE")]
     page: Option<PathBuf>,
-    /// Measure other programs too: those that benches/peers/install has installed. With =DIR: by the scripts in DIR
-    #[arg(long, global = true, value_name = "DIR", num_args = 0..=1, require_equals = true)]
-    peers: Option<Option<PathBuf>>,
+    /// Measure other programs too: those that benches/peers/install has installed
+    #[arg(long, global = true)]
+    peers: bool,
+    /// Folder of the peers' scripts [default: benches/peers]
+    #[arg(long, global = true, value_name = "DIR")]
+    peers_folder: Option<PathBuf>,
     /// Folder of the programs coordinator and worker [default: this program's]
     #[arg(long, global = true, value_name = "DIR")]
     programs: Option<PathBuf>,
@@ -196,13 +199,14 @@ fn main() -> ExitCode {
         Command::Ask(ask) => ask.run().map(|()| SOUND),
         Command::Show { results } => Report::read(&results).and_then(|report| tell(&report, &common)),
         Command::All => measure(&plan::all(), &common),
-        Command::Measure(scenario) => match &common.inner {
-            Some(answer) => measure_here(&scenario, &common, answer).map(|()| SOUND),
-            None => {
+        Command::Measure(scenario) => {
+            if let Some(answer) = &common.inner {
+                measure_here(&scenario, &common, answer).map(|()| SOUND)
+            } else {
                 let arguments = std::env::args_os().skip(1).collect();
                 measure(&[(scenario.name(), arguments)], &common)
             }
-        },
+        }
     };
     match done {
         Ok(status) => ExitCode::from(status),
@@ -221,10 +225,7 @@ fn measure(scenarios: &[(&'static str, Vec<OsString>)], common: &Common) -> Resu
     for file in [&common.json, &common.page].into_iter().flatten().filter(|file| !is_standard_output(file)) {
         fs::write(file, "").map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    let peers = common.peers.is_some();
-    if let Some(folder) = &common.peers {
-        Peers::find(folder.as_deref())?;
-    }
+    let peers = common.find_peers()?.is_some();
     let begun = Instant::now();
     let mut report = Report::begin(plan::command());
     for (name, arguments) in scenarios {
@@ -247,16 +248,19 @@ fn measure(scenarios: &[(&'static str, Vec<OsString>)], common: &Common) -> Resu
 }
 
 impl Common {
+    /// The peers' scripts, when peers are asked for.
+    fn find_peers(&self) -> Result<Option<Peers>, AnyError> {
+        self.peers.then(|| Peers::find(self.peers_folder.as_deref())).transpose()
+    }
+
     /// What `all` was told, for each scenario.
     fn passed_on(&self) -> Result<Vec<OsString>, AnyError> {
         let mut arguments = Vec::new();
-        if let Some(folder) = &self.peers {
-            let mut peers = OsString::from("--peers");
-            if let Some(folder) = folder {
-                peers.push("=");
-                peers.push(std::path::absolute(folder)?);
-            }
-            arguments.push(peers);
+        if self.peers {
+            arguments.push("--peers".into());
+        }
+        if let Some(folder) = &self.peers_folder {
+            arguments.extend(["--peers-folder".into(), std::path::absolute(folder)?.into()]);
         }
         if let Some(folder) = &self.programs {
             arguments.extend(["--programs".into(), std::path::absolute(folder)?.into()]);
@@ -274,7 +278,7 @@ fn measure_here(scenario: &Scenario, common: &Common, answer: &Path) -> Result<(
     let name = scenario.name();
     let bench = Bench {
         programs: common.programs.clone(),
-        peers: common.peers.as_ref().map(|folder| Peers::find(folder.as_deref())).transpose()?,
+        peers: common.find_peers()?,
         budget: common.budget.map_or_else(|| plan::budget(name), Duration::from_secs),
     };
     let sheet = scenario.measure(&bench).unwrap_or_else(|error| Sheet::failed(name, error.to_string()));

@@ -23,7 +23,7 @@ const ROUNDS: usize = 5;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Settings {
     /// Sizes of the set, in pages, from the smallest
-    #[arg(default_values_t = [5_000, 20_000])]
+    #[arg(default_values_t = [2_500, 10_000])]
     pages: Vec<usize>,
 }
 

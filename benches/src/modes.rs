@@ -98,12 +98,11 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
     waits.compare(bench, at, rounds, 0.28, &mut sheet, verify)?;
 
     let generated = Set { documents: settings.pages as usize, paragraphs: PARAGRAPHS, seed: 17 };
-    let set = match &settings.set {
-        Some(set) => std::path::absolute(set)?,
-        None => {
-            generated.write(&at.join("set"))?;
-            at.join("set")
-        }
+    let set = if let Some(set) = &settings.set {
+        std::path::absolute(set)?
+    } else {
+        generated.write(&at.join("set"))?;
+        at.join("set")
     };
     let cores = std::thread::available_parallelism()?.get();
     let computes = Work {

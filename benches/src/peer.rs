@@ -45,7 +45,7 @@ impl Peers {
         };
         if !folder.join("measure").is_file() {
             return Err(format!(
-                "{} holds no script named measure: give the folder of the peers' scripts with --peers=DIR",
+                "{} holds no script named measure: give the folder of the peers' scripts with --peers-folder DIR",
                 folder.display()
             )
             .into());

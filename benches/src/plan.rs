@@ -8,7 +8,7 @@ use std::{ffi::OsString, time::Duration};
 const PLAN: [(&str, u64, u64); 9] = [
     ("queue", 150, 720),
     ("fetch", 60, 240),
-    ("llm", 230, 600),
+    ("llm", 230, 720),
     ("extract", 100, 300),
     ("modes", 140, 0),
     ("workers", 180, 0),

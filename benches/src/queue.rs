@@ -122,7 +122,7 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
     sheet.rows.extend([
         after("kill -9 of a worker, until its jobs are back", "s", "recovery", recovery)
             .target(Of::Figure, 5.0),
-        after("the same, peers tuned", "s", "recovery_tuned", Figures::default()),
+        after("the same, peers at their best settings", "s", "recovery_tuned", Figures::default()),
         after("lost after it", "jobs", "lost", none.clone()).target(Of::Figure, 0.0),
         after("results doubled after it", "jobs", "doubled", none).target(Of::Figure, 0.0),
     ]);
@@ -177,15 +177,14 @@ impl Measured {
                 .ceiling("bare read 100, keep, acknowledge, delete", self.bare_drain.clone())
                 .target(Of::Figure, 50_000.0)
                 .peers(beside.column("drain", same)),
-            row("Redis CPU, pushed and drained", "µs a job", Better::Lower, costs(|cost| cost.cpu_us()))
+            row("Redis CPU, pushed and drained", "µs a job", Better::Lower, costs(Cost::cpu_us))
                 .target(Of::Figure, 15.0)
                 .peers(beside.column("redis_us", same)),
-            row("Redis commands, pushed and drained", "a job", Better::Lower, costs(|cost| cost.commands()))
+            row("Redis commands, pushed and drained", "a job", Better::Lower, costs(Cost::commands))
                 .target(Of::Figure, 4.0)
                 .peers(beside.column("redis_commands", same)),
-            row("bytes to Redis", "a job", Better::Lower, costs(|cost| cost.bytes_in())).ideal(BODY as f64),
-            row("bytes from Redis", "a job", Better::Lower, costs(|cost| cost.bytes_out()))
-                .ideal(BODY as f64),
+            row("bytes to Redis", "a job", Better::Lower, costs(Cost::bytes_in)).ideal(BODY as f64),
+            row("bytes from Redis", "a job", Better::Lower, costs(Cost::bytes_out)).ideal(BODY as f64),
         ]);
         if self.benchmark.rounds() == 0 {
             sheet.note("redis-benchmark is not installed (package redis-tools)");

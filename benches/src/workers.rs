@@ -68,11 +68,12 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
         }
     }
     let cores = std::thread::available_parallelism()?.get();
-    for (name, many, most) in
+    for (name, all, most) in
         [("work that waits", &waits, usize::MAX), ("work that computes", &computes, cores)]
     {
-        for (workers, one) in WORKERS.into_iter().zip(many) {
-            let what = |what: &str| format!("{name}, {workers} workers: {what}");
+        for (workers, one) in WORKERS.into_iter().zip(all) {
+            let many = if workers == 1 { "worker" } else { "workers" };
+            let what = |what: &str| format!("{name}, {workers} {many}: {what}");
             let unit = "documents/s";
             let mut rate = Row::new(what("throughput"), unit, Better::Higher, one.rate.clone());
             if most == usize::MAX {
@@ -84,10 +85,10 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
             if workers == 1 {
                 continue;
             }
-            let up = Row::new(what("speed-up"), "ratio", Better::Higher, one.rate.per(&many[0].rate));
+            let up = Row::new(what("speed-up"), "ratio", Better::Higher, one.rate.per(&all[0].rate));
             let up = up.ideal(workers.min(most) as f64);
             sheet.rows.push(if workers <= most { up.target(Of::Ideal, EFFICIENT) } else { up });
-            let growth = one.cpu.per(&many[0].cpu);
+            let growth = one.cpu.per(&all[0].cpu);
             let cost = Row::new(what("workers' CPU a document ÷ by one"), "ratio", Better::Lower, growth);
             sheet.rows.push(cost.ideal(1.0).target(Of::Figure, FLAT));
         }

@@ -124,7 +124,7 @@ pub(super) async fn through_the_client(client: &Client, count: u64) -> Result<As
     let mut answers = Vec::with_capacity(tasks.len());
     for task in tasks {
         if let (id, Ok(answered)) = task.await? {
-            answers.push((id, answered.answer.text.to_string()));
+            answers.push((id, answered.answer.text.clone()));
         }
     }
     Ok(Asked::new(began.elapsed().as_secs_f64(), count, answers))

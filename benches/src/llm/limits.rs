@@ -6,7 +6,10 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use sheaf_llm::{Parallelism, ToldLimits};
 
-use super::asker::{Asked, Backend, client, through_the_client};
+use super::{
+    asker::{Asked, Backend, client, through_the_client},
+    beside::{Against, limited as peers_against},
+};
 use crate::{
     AnyError,
     bench::Bench,
@@ -51,6 +54,14 @@ fn all_limits() -> Vec<Limit> {
         limit("18,000 tokens/min, not told", tokens, nothing, 100, 19.5, (21.0, 110.0)),
         limit("10 in flight, not told", slots, nothing, 50, 10.0, (11.0, 60.0)),
     ]
+}
+
+impl Limit {
+    /// The same for peers, which can be told of requests a minute only.
+    fn for_peers(&self) -> Against {
+        let told = self.told.requests_per_minute.map(|told| told as u32);
+        Against { settings: self.settings, at_once: self.at_once, told }
+    }
 }
 
 /// Slots and milliseconds of each backend, and calls: about ten seconds of them.
@@ -104,7 +115,15 @@ pub(super) async fn measure(
         }
         failing.push(failed);
     }
-    for (limit, [seconds, refused, answered]) in limits.iter().zip(limited) {
+    let cases: Vec<Against> = limits.iter().map(Limit::for_peers).collect();
+    let beside = peers_against(bench, rounds, calls, &cases);
+    for ((limit, [seconds, refused, answered]), columns) in limits.iter().zip(limited).zip(beside) {
+        let [mut peers_seconds, mut peers_refused, mut peers_answered] = [const { Vec::new() }; 3];
+        for [seconds, refused, answered] in columns {
+            peers_seconds.push(seconds);
+            peers_refused.push(refused);
+            peers_answered.push(answered);
+        }
         let what = |what: &str| format!("{}, {} at once: {what}", limit.name, limit.at_once);
         let mut row = Row::new(what("makespan"), "s", Better::Lower, seconds);
         // The ideal of fewer calls is another: the bucket holds the first ten.
@@ -116,7 +135,12 @@ pub(super) async fn measure(
             .rows
             .push(Row::new(what("429s"), "", Better::Lower, refused).target(Of::Figure, limit.bounds.1));
         let row = Row::new(what("answered"), "", Better::Higher, answered).ideal(calls as f64);
-        sheet.rows.push(row.target(Of::Figure, calls as f64));
+        sheet.rows.push(row.target(Of::Figure, calls as f64).peers(peers_answered));
+    }
+    if bench.peers.is_some() {
+        sheet.note(
+            "peers are told of requests a minute where the client is; of tokens a minute they cannot be told",
+        );
     }
     for ((speeds, _), figures) in BACKENDS.iter().zip(pooled) {
         let named: Vec<_> = speeds.iter().map(|(slots, ms)| format!("{slots} × {ms} ms")).collect();

@@ -55,7 +55,7 @@ pub(super) async fn measure(
             bare.push(bare_asked.seconds);
             own.push(asked.seconds);
         }
-        let beside = Beside::measure(bench, rounds, count, at_once, &one.url(), &[]);
+        let beside = Beside::measure(bench, rounds, count, at_once, &one.url());
         sheet.rows.push(
             Row::new(format!("{count} calls, {at_once} at once"), "s", Better::Lower, own)
                 .ideal(ideal)

@@ -15,7 +15,7 @@ const LINE: f64 = 26.0;
 const BAR: f64 = 14.0;
 /// Where bars begin and how wide the longest is, of the whole width; names stand before, numbers behind.
 const LEFT: f64 = 0.28;
-const WIDTH: f64 = 0.42;
+const WIDTH: f64 = 0.55;
 
 struct Bar {
     name: String,
@@ -67,7 +67,7 @@ pub(super) fn chart(row: &Row) -> Option<Markup> {
                             }
                         }
                     }
-                    text x=(percent(LEFT + WIDTH + 0.02)) y=(format!("{}", middle + 4.0)) class="value" { (spread(&bar.figures)) }
+                    text x=(percent(LEFT + WIDTH + 0.02)) y=(format!("{}", middle + 4.0)) class="value" { (short(median)) }
                 }
                 @if let Some(target) = target {
                     line class="target" x1=(at(target)) x2=(at(target)) y1="0" y2=(format!("{height}")) {}
@@ -86,7 +86,7 @@ fn percent(share: f64) -> String {
 
 /// What fits before the bars.
 fn clipped(name: &str) -> String {
-    const MOST: usize = 26;
+    const MOST: usize = 22;
     if name.chars().count() <= MOST {
         return name.to_owned();
     }

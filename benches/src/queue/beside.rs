@@ -10,9 +10,15 @@ use crate::{
 
 use super::{job::BODY, stand};
 
-const PEERS: [&str; 6] = ["bullmq", "apalis", "dramatiq", "taskiq", "celery", "rq"];
-/// Jobs of a round: the slowest of them does a few hundred a second.
-const JOBS: usize = 5_000;
+/// Peers, and jobs of a round: some seconds of each, going by what they did when they were first measured.
+const PEERS: [(&str, usize); 6] = [
+    ("bullmq", 20_000),
+    ("apalis", 20_000),
+    ("dramatiq", 8_000),
+    ("taskiq", 8_000),
+    ("celery", 4_000),
+    ("rq", 2_000),
+];
 /// How long a round may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Jobs of a recovery, and how long the last orphan may take to be done; some take minutes by default.
@@ -30,10 +36,10 @@ impl Beside {
     pub(super) fn measure(bench: &Bench, rounds: usize) -> Self {
         let peers = bench.peers.as_ref();
         Self {
-            rates: PEERS.map(|name| rate(peers, name, rounds)).into(),
+            rates: PEERS.map(|(name, jobs)| rate(peers, name, jobs, rounds)).into(),
             // They wait for most of their time, so that they may wait at once.
             recoveries: thread::scope(|scope| {
-                let measuring = PEERS.map(|name| scope.spawn(move || recovery(peers, name)));
+                let measuring = PEERS.map(|(name, _)| scope.spawn(move || recovery(peers, name)));
                 measuring.into_iter().filter_map(|peer| peer.join().ok()).collect()
             }),
         }
@@ -47,13 +53,13 @@ impl Beside {
     }
 }
 
-fn rate(peers: Option<&Peers>, name: &str, rounds: usize) -> Peer {
+fn rate(peers: Option<&Peers>, name: &str, jobs: usize, rounds: usize) -> Peer {
     let redis = RefCell::new(None);
     let keys = || {
         let fresh = stand(&[])?;
         let url = fresh.url().expose().to_owned();
         *redis.borrow_mut() = Some(fresh);
-        Ok(vec![("redis", url), ("jobs", JOBS.to_string()), ("bytes", BODY.to_string())])
+        Ok(vec![("redis", url), ("jobs", jobs.to_string()), ("bytes", BODY.to_string())])
     };
     Peer::measure(peers, name, "queue", rounds, PATIENCE, keys, || Ok(()))
 }

@@ -9,7 +9,7 @@ use std::{
 use rustix::process::Signal;
 use sheaf_common::redis::stand::{RedisStand, free_port};
 
-use crate::{AnyError, process::Process, program};
+use crate::{AnyError, process::Process, program, queue::stand};
 
 /// Documents that a worker analyses at once.
 const SLOTS: &str = "3";
@@ -71,7 +71,7 @@ impl Stage {
         out: &Path,
         workers: usize,
     ) -> Result<Self, AnyError> {
-        let redis = RedisStand::start(&["--appendfsync", "always"]);
+        let redis = stand(&["--appendfsync", "always"])?;
         let listen = format!("127.0.0.1:{}", free_port());
         let mut command: Vec<OsString> = vec!["run".into(), set.into(), "--out".into(), out.into()];
         command.extend(ASKED.map(OsString::from));

@@ -22,6 +22,7 @@ use crate::{
 
 /// What a script says when its peer is not installed.
 const NOT_INSTALLED: i32 = 77;
+const NOT_INSTALLED_WHY: &str = "not installed";
 /// Most that is read of what a script prints.
 const OUTPUT: u64 = 1 << 20;
 /// Between two looks whether a script has ended.
@@ -103,7 +104,12 @@ impl Peer {
                 // A peer that fails once has no figure: the rounds it won would flatter it.
                 Err(error) => {
                     peer.metrics.clear();
-                    peer.leave_empty(error.to_string());
+                    let why = error.to_string();
+                    if why != NOT_INSTALLED_WHY {
+                        peer.command = String::new();
+                    }
+                    // One line says enough in a column.
+                    peer.leave_empty(why.lines().next().unwrap_or_default().to_owned());
                     return peer;
                 }
             }
@@ -164,7 +170,7 @@ impl Peers {
         };
         match status.code() {
             Some(0) => {}
-            Some(NOT_INSTALLED) => return Err("not installed".into()),
+            Some(NOT_INSTALLED) => return Err(NOT_INSTALLED_WHY.into()),
             _ => return Err(format!("it ended with {status}: {last}").into()),
         }
         let lines = output.lines().filter(|line| !line.trim().is_empty());

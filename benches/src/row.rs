@@ -50,6 +50,14 @@ pub(crate) struct Empty {
     pub(crate) command: String,
 }
 
+/// Why, and the command where there is one.
+impl fmt::Display for Empty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)?;
+        if self.command.is_empty() { Ok(()) } else { write!(f, ": {}", self.command) }
+    }
+}
+
 /// The same by another program in the same run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PeerFigure {

@@ -41,14 +41,15 @@ fn of_sheet(f: &mut fmt::Formatter<'_>, sheet: &Sheet) -> fmt::Result {
     }
     for row in &sheet.rows {
         for peer in row.peers.iter().filter(|peer| peer.empty.is_none()) {
-            writeln!(f, "  {} by {} {}: {}", row.what, peer.peer, peer.version, spread(&peer.figures))?;
+            let name = format!("{} {}", peer.peer, peer.version);
+            writeln!(f, "  {} by {}: {}", row.what, name.trim_end(), spread(&peer.figures))?;
         }
         if let Some((peer, of)) = row.to_best_peer() {
             writeln!(f, "  {}: {} of the best peer, {peer}", row.what, ratio(of))?;
         }
     }
     for (peer, empty) in sheet.empty_columns() {
-        writeln!(f, "  {peer}: {}; {}", empty.why, empty.command)?;
+        writeln!(f, "  {peer}: {empty}")?;
     }
     for table in &sheet.tables {
         of_table(f, table)?;
@@ -143,7 +144,7 @@ mod tests {
             "enqueue  jobs/s   100 (90 to 110; n 3)  –      –        0.500      ≥ 60    met",
             "≥ 600   MISSED",
             "≥ 1     not measured",
-            "celery: not run; install it",
+            "celery: not run: install it",
             "BROKEN: round 3: LOST: job 7 has no result",
             "1 targets met, 1 missed, 1 not measured",
         ] {

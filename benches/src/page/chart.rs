@@ -42,11 +42,14 @@ pub(super) fn chart(row: &Row) -> Option<Markup> {
         return None;
     }
     let most = bars.iter().filter_map(|bar| bar.figures.high()).chain(target).fold(0.0, f64::max);
+    if most <= 0.0 {
+        return None;
+    }
     let at = |value: f64| {
-        let share = if most > 0.0 { (value / most).clamp(0.0, 1.0) } else { 0.0 };
+        let share = (value / most).clamp(0.0, 1.0);
         percent(LEFT + share * WIDTH)
     };
-    let wide = |value: f64| percent(if most > 0.0 { (value / most).clamp(0.0, 1.0) * WIDTH } else { 0.0 });
+    let wide = |value: f64| percent((value / most).clamp(0.0, 1.0) * WIDTH);
     let height = LINE * bars.len() as f64;
     let described: Vec<String> =
         bars.iter().map(|bar| format!("{} {}", bar.name, spread(&bar.figures))).collect();

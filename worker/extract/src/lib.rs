@@ -24,7 +24,7 @@ mod metadata;
 mod model;
 mod opinion;
 mod prose;
-#[cfg(any(test, feature = "score"))]
+#[cfg(feature = "score")]
 pub mod score;
 mod structured;
 #[doc(hidden)]

@@ -112,3 +112,58 @@ impl BudgetKeys {
         [&self.totals, &self.due, &self.holds, &self.lapsed]
     }
 }
+
+/// Parts into which the answers of a tenant are split: each is bounded, counted and removed by itself, wherever it is in a
+/// cluster.
+pub const CACHE_BUCKETS: u16 = 256;
+
+/// Keys of the answers that are kept for a tenant.
+#[derive(Debug, Clone)]
+pub struct CacheKeys {
+    tenant: String,
+}
+
+impl CacheKeys {
+    /// Keys of `tenant`. Only a hash of the name goes into them: a name may be long, or nobody's business.
+    pub fn new(tenant: &str) -> Self {
+        Self { tenant: hex(&Sha256::digest(tenant.as_bytes())[..8]) }
+    }
+
+    /// Keys of one of the [`CACHE_BUCKETS`].
+    pub fn bucket(&self, bucket: u8) -> CacheBucketKeys {
+        CacheBucketKeys { tag: format!("sheaf:{{cache:{}:{bucket:02x}}}", self.tenant) }
+    }
+
+    /// Stream of the units that the semantic caches of a fleet tell each other of.
+    pub fn semantic(&self) -> String {
+        format!("sheaf:{{cache:{}:semantic}}:units", self.tenant)
+    }
+}
+
+/// Keys of one bucket of a tenant's answers; all have one hash tag.
+#[derive(Debug, Clone)]
+pub struct CacheBucketKeys {
+    tag: String,
+}
+
+impl CacheBucketKeys {
+    /// An answer, by the name of its unit.
+    pub fn entry(&self, unit: &str) -> String {
+        format!("{}{unit}", self.entries())
+    }
+
+    /// What the keys of all answers begin with.
+    pub fn entries(&self) -> String {
+        format!("{}:entry:", self.tag)
+    }
+
+    /// Who asks for an answer just now: a token.
+    pub fn claim(&self, unit: &str) -> String {
+        format!("{}:claim:{unit}", self.tag)
+    }
+
+    /// Sorted set: names of the units by the moment at which their answers expire, in milliseconds.
+    pub fn index(&self) -> String {
+        format!("{}:index", self.tag)
+    }
+}

@@ -8,10 +8,10 @@ use std::{
 
 use sheaf_common::{
     fleet::Assignment,
-    id::WorkerId,
+    id::{RunId, WorkerId},
     queue::{Held, JobQueue, QueueCounts, QueueError, RedisQueue, Tallies},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -52,12 +52,28 @@ pub(crate) struct Tender {
     pub(crate) contents: Arc<Contents>,
     /// Where documents go whose jobs Redis has lost; no more of them than are in flight.
     pub(crate) lost: mpsc::Sender<Vec<Accepted>>,
+    /// Whether nothing more is pushed.
+    pub(crate) closing: watch::Receiver<bool>,
 }
 
 impl Tender {
     /// Looks after the run until `ended`.
     pub(crate) async fn tend(self, ended: CancellationToken) {
         self.dispatch.fleet.assign(self.dispatch.assignment.clone());
+        let (fleet, run) = (self.dispatch.fleet.clone(), self.dispatch.assignment.run.clone());
+        let pass_on = pass_on(fleet, run, self.closing.clone());
+        tokio::select! {
+            () = self.look_after(ended) => {}
+            () = pass_on => {}
+        }
+        self.dispatch.fleet.withdraw(&self.dispatch.assignment.run);
+        // What was given up at the very last decides whether the private Redis is kept.
+        if let Ok(Ok(tallies)) = tokio::time::timeout(LAST_LOOK, self.dispatch.queue.tallies()).await {
+            self.show(tallies);
+        }
+    }
+
+    async fn look_after(&self, ended: CancellationToken) {
         let begun = Instant::now();
         let mut connections = self.dispatch.queue.connections();
         let mut ticks = tokio::time::interval(TICK);
@@ -74,11 +90,6 @@ impl Tender {
                     said = true;
                 }
             }
-        }
-        self.dispatch.fleet.withdraw(&self.dispatch.assignment.run);
-        // What was given up at the very last decides whether the private Redis is kept.
-        if let Ok(Ok(tallies)) = tokio::time::timeout(LAST_LOOK, self.dispatch.queue.tallies()).await {
-            self.show(tallies);
         }
     }
 
@@ -178,4 +189,12 @@ impl Tender {
             given_up: tallies.dead as u64,
         });
     }
+}
+
+/// Tells the fleet whether nothing more is pushed, as often as that changes. Never ends.
+async fn pass_on(fleet: FleetService, run: RunId, mut closing: watch::Receiver<bool>) {
+    while closing.changed().await.is_ok() {
+        fleet.closing(&run, *closing.borrow_and_update());
+    }
+    std::future::pending::<()>().await;
 }

@@ -250,7 +250,7 @@ impl<Q: JobQueue> Downloads<Q> {
             return;
         }
         match self.contents.claim(key, copy) {
-            Claim::Waiting => {}
+            Claim::Waiting => self.in_flight.waits(accepted.sequence),
             Claim::Answered(recorded, copy) => self.arrive(Arrival::Copied(copy, recorded)).await,
             Claim::Fresh => {
                 if !self.in_flight.claimed(accepted.sequence, key) {

@@ -45,16 +45,20 @@ pub(crate) struct Traveller {
     pub(crate) content: Option<ContentKey>,
     /// The queue has it.
     pub(crate) pushed: bool,
+    /// It waits for the answer of another one with the same content.
+    pub(crate) waits: bool,
 }
 
 impl InFlight {
     pub(crate) fn enter(&self, accepted: Accepted) {
-        self.all().insert(accepted.sequence, Traveller { accepted, content: None, pushed: false });
+        self.all()
+            .insert(accepted.sequence, Traveller { accepted, content: None, pushed: false, waits: false });
     }
 
     /// A document that an earlier part of the run pushed.
     pub(crate) fn enter_pushed(&self, accepted: Accepted) {
-        self.all().insert(accepted.sequence, Traveller { accepted, content: None, pushed: true });
+        self.all()
+            .insert(accepted.sequence, Traveller { accepted, content: None, pushed: true, waits: false });
     }
 
     /// The queue has the document now.
@@ -62,6 +66,18 @@ impl InFlight {
         if let Some(traveller) = self.all().get_mut(&sequence) {
             traveller.pushed = true;
         }
+    }
+
+    /// The document waits for the answer of another one.
+    pub(crate) fn waits(&self, sequence: u64) {
+        if let Some(traveller) = self.all().get_mut(&sequence) {
+            traveller.waits = true;
+        }
+    }
+
+    /// Whether no document is on its way to the queue.
+    pub(crate) fn none_on_its_way(&self) -> bool {
+        self.all().values().all(|traveller| traveller.pushed || traveller.waits)
     }
 
     /// The documents that the queue has.

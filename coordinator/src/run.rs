@@ -133,6 +133,7 @@ pub async fn run(
     let ended = CancellationToken::new();
     // The workers outlive the drain of the sources: they are told to end when nothing is in flight any more.
     let work = Shutdown::new();
+    let closing = watch::Sender::new(false);
     match plan.dispatch.take() {
         None => {
             let limits = QueueLimits::default();
@@ -147,6 +148,7 @@ pub async fn run(
                 heartbeat: Heartbeat::start(queue.clone(), limits.lease / 3, ended.clone())
                     .map_err(RunError::Heartbeat)?,
                 paused: watch::channel(false).1,
+                closing: closing.subscribe(),
                 done: Arc::default(),
             };
             tokio::spawn(reclaim(queue.clone(), limits.lease / 3, ended.clone()));
@@ -156,7 +158,7 @@ pub async fn run(
                     worker.run(work).await;
                 }
             });
-            let hands = Hands { queue, working, work, ended, in_flight, contents, elsewhere: None };
+            let hands = Hands { queue, working, work, ended, in_flight, contents, closing, elsewhere: None };
             conduct(plan, folder, tally, shutdown, hands).await
         }
         Some(dispatch) => {
@@ -169,11 +171,12 @@ pub async fn run(
                 tally: tally.clone(),
                 contents: contents.clone(),
                 lost,
+                closing: closing.subscribe(),
             };
             let working = tokio::spawn(tender.tend(work.draining().clone()));
             let elsewhere = Some(Elsewhere { queue: queue.clone(), held, losses });
-            let hands =
-                Hands { queue: Arc::new(queue), working, work, ended, in_flight, contents, elsewhere };
+            let queue = Arc::new(queue);
+            let hands = Hands { queue, working, work, ended, in_flight, contents, closing, elsewhere };
             conduct(plan, folder, tally, shutdown, hands).await
         }
     }
@@ -189,6 +192,8 @@ struct Hands<Q> {
     ended: CancellationToken,
     in_flight: Arc<InFlight>,
     contents: Arc<Contents>,
+    /// Says whether nothing more is pushed to the queue.
+    closing: watch::Sender<bool>,
     elsewhere: Option<Elsewhere>,
 }
 
@@ -208,7 +213,7 @@ async fn conduct<Q: JobQueue>(
     shutdown: &Shutdown,
     hands: Hands<Q>,
 ) -> Result<Ended, RunError> {
-    let Hands { queue, mut working, work, ended, in_flight, contents, elsewhere } = hands;
+    let Hands { queue, mut working, work, ended, in_flight, contents, closing, elsewhere } = hands;
     let mut earlier = Earlier::default();
     let results = ResultsFile::open(folder, |recorded, record| {
         earlier.see(&record);
@@ -276,6 +281,7 @@ async fn conduct<Q: JobQueue>(
         tally,
         crawl_depth: plan.crawl_depth,
         remote: remote.is_some(),
+        closing,
     };
 
     let parts = Parts { recording: &mut recording, working: &mut working };

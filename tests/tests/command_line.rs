@@ -1,9 +1,11 @@
-//! What is wrong with a command line, a source, the output folder or a port is said in one line, with what to do.
+//! What is wrong with a command line, a source, the output folder or a port is said in one line, with what to do. Standard
+//! error holds nothing else but progress and warnings.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::{fs, net::TcpListener, os::unix::fs::symlink, process::Stdio};
+use std::{fs, net::TcpListener, os::unix::fs::symlink, path::Path, process::Stdio};
 
+use regex::Regex;
 use sheaf_tests::program::{Ended, Room, Running};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_coordinator-under-test");
@@ -54,6 +56,26 @@ fn wrong_flags_and_values() {
     one_line(&room, &["run"], 2, &["SOURCE"]);
     one_line(&room, &["rum", "set"], 2, &["rum", "run"]);
     nothing_left(&room);
+}
+
+#[test]
+fn addresses_of_no_coordinator() {
+    let room = room();
+    for verb in [&["workers"][..], &["drain", "w"], &["pause", "w"], &["resume", "w"]] {
+        for (address, why) in [
+            ("foo", "neither http:// nor https://"),
+            ("hub:7700", "neither http:// nor https://"),
+            ("ftp://hub:7700", "neither http:// nor https://"),
+            ("http://", ""),
+        ] {
+            let arguments = [verb, &["--coordinator", address]].concat();
+            let said = format!("--coordinator {address} is no address of a coordinator: ");
+            one_line(&room, &arguments, 2, &[&said, why, "give one such as http://127.0.0.1:7700"]);
+        }
+        // Where nobody answers, the command line was right.
+        let nobody = [verb, &["--coordinator", "http://127.0.0.1:9"]].concat();
+        one_line(&room, &nobody, 1, &["no coordinator answers at http://127.0.0.1:9"]);
+    }
 }
 
 #[test]
@@ -133,4 +155,54 @@ fn a_port_that_is_taken() {
     let address = taken.local_addr().unwrap().to_string();
     one_line(&room, &["run", "set", "--listen", &address], 1, &[&address, "in use", "--listen"]);
     nothing_left(&room);
+}
+
+/// Documents of every format, and some that are broken: parsers have much to complain of.
+fn examples() -> String {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let examples = project.join("examples/documents");
+    for format in ["html", "pdf", "docx", "md", "txt"] {
+        let is_one = |name: &Path| name.extension().is_some_and(|extension| extension == format);
+        let some = fs::read_dir(&examples).unwrap().any(|entry| is_one(&entry.unwrap().path()));
+        assert!(some, "no example is {format}");
+    }
+    examples.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn standard_error_holds_progress_and_warnings_only() {
+    let progress = Regex::new(
+        r"^\d+ of (at least )?\d+ documents(, [\d.]+/s)?, \d+ downloading, \d+ analysing(, \d+ failed)?(, \d+ skipped)?(, [\dhmins ]+ left)?$",
+    )
+    .unwrap();
+    let room = room();
+    let examples = examples();
+    for mode in ["async", "process"] {
+        let arguments = ["run", &examples, "-", "--llm", "never", "--progress", "plain", "--out", mode];
+        let mut command = room.command(arguments);
+        let mut child = command.args(["--parallelism-mode", mode]).stdin(Stdio::piped()).spawn().unwrap();
+        // The list ends when progress was told: without it there would be none of so short a run.
+        let list = child.stdin.take();
+        let mut running = Running::of(child);
+        assert!(running.until(|running| running.stderr().contains(" documents, ")), "{}", running.stderr());
+        drop(list);
+        let ended = running.end();
+        assert_eq!(ended.status, Some(3), "some are broken: {ended:?}");
+        assert!(room.records(mode).len() > 15);
+        for line in ended.stderr.lines() {
+            assert!(progress.is_match(line) || line.starts_with("warning: "), "{mode}: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn without_progress_standard_error_is_empty() {
+    let room = room();
+    let examples = examples();
+    for mode in ["sync", "async", "process", "hybrid"] {
+        let arguments = ["run", &examples, "--llm", "never", "--progress", "none", "--out", mode];
+        let ended = room.run(arguments.iter().chain(&["--parallelism-mode", mode]));
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(3), ""), "{mode}");
+        assert!(room.records(mode).len() > 15);
+    }
 }

@@ -24,10 +24,11 @@ fn documents(room: &Room, count: usize) {
     }
 }
 
-/// The program with a provider configured by the environment alone.
+/// The program with a provider configured by the environment alone, which is asked about one document at a time, so that
+/// documents can be told by requests.
 fn command(room: &Room, provider: &str, arguments: &[&str]) -> Command {
-    let mut command =
-        room.command(["run", "set", "--out", "out", "--progress", "none"].iter().chain(arguments));
+    let alone = ["run", "set", "--out", "out", "--progress", "none", "--batch-size", "1"];
+    let mut command = room.command(alone.iter().chain(arguments));
     command
         .env("LLM_PROVIDER", "custom")
         .env("LLM_BASE_URL", provider)

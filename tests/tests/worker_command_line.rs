@@ -19,6 +19,13 @@ fn wrong_command_lines_are_told_in_one_line() {
         (&["start", "--coordinator", url, "--tls-key", "k.pem"], "--tls-certificate <FILE>"),
         (&["start", "--coordinator", url, "--token-file", "nowhere"], "--token-file nowhere cannot be read"),
         (&["start", "--coordinator", url, "--token-file", "short"], "a token has at least 16 characters"),
+        (
+            &["start", "--coordinator", "foo"],
+            "--coordinator foo is no address of a coordinator: it begins with neither",
+        ),
+        (&["start", "--coordinator", "hub:7700"], "give one such as http://127.0.0.1:7700"),
+        (&["start", "--coordinator", "http://"], "--coordinator http:// is no address of a coordinator"),
+        (&["start", "--coordinator", ""], "is no address of a coordinator"),
         (&["begin"], "unrecognized subcommand 'begin'"),
     ] {
         let ended = room.run(arguments);

@@ -1,6 +1,7 @@
 //! Leases jobs, keeps at most N in flight, commits outcomes.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -21,7 +22,11 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{Engine, Mode, Reviewer, heartbeat::Heartbeat};
+use crate::{
+    Engine, Mode, Reviewer,
+    heartbeat::Heartbeat,
+    inflow::{Inflow, Upstream},
+};
 
 /// How long one lease call waits for work; also how fast an idle worker sees that it should drain.
 const LEASE_WAIT: Duration = Duration::from_millis(500);
@@ -49,6 +54,8 @@ pub struct Worker<Q> {
     pub heartbeat: Heartbeat,
     /// While it says true, no new work is taken.
     pub paused: watch::Receiver<bool>,
+    /// While it says true, nothing more is pushed to the queue.
+    pub closing: watch::Receiver<bool>,
     /// Counts what was committed.
     pub done: Arc<AtomicU64>,
 }
@@ -71,10 +78,13 @@ impl<Q: JobQueue> Worker<Q> {
         // Beside those under analysis, documents wait for their model.
         let slots = worker.engine.slots() + reviewed_now(&worker).map_or(0, Reviewer::at_once);
         let slots = Arc::new(Semaphore::new(slots));
+        let inflow = Inflow::new(worker.reviewer.clone());
         let mut tasks = JoinSet::new();
         while !shutdown.is_draining() {
             while tasks.try_join_next().is_some() {}
             worker.engine.tend();
+            // Until another lease is asked for, none comes.
+            inflow.set_open(false);
             if *paused.borrow_and_update() {
                 // Without a sender nobody can pause.
                 let _resumed = shutdown.draining().run_until_cancelled(paused.changed()).await;
@@ -94,7 +104,8 @@ impl<Q: JobQueue> Worker<Q> {
                 continue;
             }
             let most = (1 + slots.available_permits()).min(room - tasks.len());
-            let leasing = worker.queue.lease(&worker.id, most, LEASE_WAIT);
+            inflow.set_open(true);
+            let leasing = worker.lease(most, &inflow);
             let leased = match shutdown.draining().run_until_cancelled(leasing).await {
                 None => break,
                 Some(Ok(leased)) => leased,
@@ -114,24 +125,46 @@ impl<Q: JobQueue> Worker<Q> {
                     Some(slot) => Ok(slot),
                     None => slots.clone().try_acquire_owned(),
                 };
-                let (worker, shutdown) = (worker.clone(), shutdown.clone());
+                let (worker, shutdown, upstream) = (worker.clone(), shutdown.clone(), inflow.document());
                 tasks.spawn(async move {
-                    worker.attend(leased, &shutdown).await;
+                    worker.attend(leased, upstream, &shutdown).await;
                     drop(slot);
                 });
             }
         }
+        inflow.set_open(false);
         while tasks.join_next().await.is_some() {}
         leave
     }
 
+    /// Leases, and says so when a queue to which nothing more is pushed has nothing more to lease.
+    async fn lease(&self, most: usize, inflow: &Inflow) -> Result<Vec<Leased>, QueueError> {
+        let mut closing = self.closing.clone();
+        if *closing.borrow() {
+            let leased = self.queue.lease(&self.id, most, Duration::ZERO).await?;
+            if !leased.is_empty() {
+                return Ok(leased);
+            }
+            inflow.set_open(false);
+            return self.queue.lease(&self.id, most, LEASE_WAIT).await;
+        }
+        let mut leasing = pin!(self.queue.lease(&self.id, most, LEASE_WAIT));
+        tokio::select! {
+            biased;
+            leased = &mut leasing => return leased,
+            // A call that still waits has found nothing.
+            Ok(_) = closing.wait_for(|closing| *closing) => inflow.set_open(false),
+        }
+        leasing.await
+    }
+
     /// One job, from lease to commit.
-    async fn attend(&self, leased: Leased, shutdown: &Shutdown) {
+    async fn attend(&self, leased: Leased, upstream: Upstream, shutdown: &Shutdown) {
         let lease = self.heartbeat.hold(leased.token);
         let Leased { job, token, waited } = leased;
         let source = job.source.clone();
         let outcome = tokio::select! {
-            outcome = self.work(job, waited) => outcome,
+            outcome = self.work(job, waited, upstream) => outcome,
             () = lease.lost() => {
                 tracing::warn!(source, "the lease was lost, the work is dropped");
                 return;
@@ -170,7 +203,7 @@ impl<Q: JobQueue> Worker<Q> {
     }
 
     /// From job to outcome; `None` when the job is to be done later.
-    async fn work(&self, mut job: Job, waited: Duration) -> Option<Outcome> {
+    async fn work(&self, mut job: Job, waited: Duration, upstream: Upstream) -> Option<Outcome> {
         let text_wanted = self.options.include_text;
         let options =
             AnalysisOptions { include_text: text_wanted || self.reviewer.is_some(), ..self.options };
@@ -180,7 +213,7 @@ impl<Q: JobQueue> Worker<Q> {
         let mut review = None;
         if let (Some(reviewer), Ok(finding)) = (&self.reviewer, &mut result) {
             if reviewer.wants(finding) {
-                review = Some(reviewer.review(job.sequence, finding).await?);
+                review = Some(reviewer.review(job.sequence, &job.id, finding, upstream).await?);
             }
             if !text_wanted {
                 finding.document.text = None;
@@ -228,6 +261,7 @@ mod tests {
             reviewer: None,
             heartbeat: Heartbeat::start(queue.clone(), PATIENCE, stopped.clone()).unwrap(),
             paused: watch::channel(false).1,
+            closing: watch::channel(false).1,
             done: Arc::default(),
         }
     }

@@ -11,8 +11,10 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`intake`] | leases jobs, keeps at most N in flight, commits outcomes |
+//! | `inflow` | whether more documents may come to the model |
 //! | [`engine`] | decides by mode and document where a job is analysed |
 //! | [`analyst`] | one job to one finding: parse, then rules |
+//! | [`caches`] | answers that were given before, opened for a run |
 //! | [`child`] | parsing child processes: both ends of the pipe |
 //! | [`heartbeat`] | extends leases from a thread of its own |
 //! | [`cli`] | the command line of the `worker` program |
@@ -23,11 +25,13 @@
 //! | [`session`] | the worker's end of the fleet: registers, reports, takes orders |
 
 pub mod analyst;
+pub mod caches;
 pub mod child;
 pub mod cli;
 pub mod engine;
 pub mod heartbeat;
 pub mod host;
+mod inflow;
 pub mod intake;
 pub mod load;
 pub mod models;

@@ -7,7 +7,7 @@ use sheaf_common::{fault::said, record::Usage};
 use sheaf_llm::{
     BackendSpec, Client, ClientSettings, Cost, HttpBackend, Parallelism, Price, PriceTable, SharedBudget,
     SharedLimits, StatisticsSnapshot, ToldLimits,
-    config::{ModelOptions, PoolConfig, Sources},
+    config::{BackendConfig, ModelOptions, PoolConfig, Sources},
     detect::{Detection, detect},
 };
 
@@ -95,7 +95,7 @@ pub struct Sharing {
     pub host: String,
 }
 
-/// A client for the backends that answer requests, and how many documents it is worth asking about at once. With `sharing`
+/// A client for the backends that answer requests, and how many requests at once it is worth having documents for. With `sharing`
 /// limits and budget are the whole fleet's, and the ceilings of `settings` do not count.
 ///
 /// # Errors
@@ -161,6 +161,16 @@ pub fn client(
     Ok((client, at_once.min(most.unwrap_or(MOST_AT_ONCE)).min(MOST_AT_ONCE)))
 }
 
+/// Names of the models any of which may answer; where a server does not tell its model, of the server.
+pub fn names(config: &PoolConfig, found: &[Detection]) -> Vec<String> {
+    let name = |backend: &BackendConfig| {
+        let detected = found.iter().find(|detection| detection.backend == backend.name);
+        let model = backend.model.clone().or_else(|| detected.and_then(|detection| detection.model.clone()));
+        model.unwrap_or_else(|| format!("{} at {}", backend.provider.name(), backend.base_url))
+    };
+    config.chat().map(name).collect()
+}
+
 /// What was spent, as records say it.
 pub fn usage(spent: Cost) -> Usage {
     Usage {
@@ -176,8 +186,16 @@ pub fn told(statistics: &StatisticsSnapshot) -> String {
     let statuses: Vec<String> =
         statistics.statuses.iter().map(|(status, count)| format!("{status}: {count}")).collect();
     let latency = &statistics.latency_ms;
+    // Documents that share requests; otherwise each has its own, and those that had to be asked twice are said below.
+    let documents = match (statistics.units, statistics.batches) {
+        (_, 0) => String::new(),
+        (units, batches) => format!(
+            "{units} documents in {requests} requests, {batches} of them for several, {} documents asked about again alone; ",
+            statistics.units_retried
+        ),
+    };
     format!(
-        "model requests: {requests} ({}), {} of them refused with 429, {} retries; p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms; \
+        "{documents}model requests: {requests} ({}), {} of them refused with 429, {} retries; p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms; \
          {} tokens sent, {} received, ${:.4}",
         if statuses.is_empty() { "none".to_owned() } else { statuses.join(", ") },
         statistics.rate_limited,

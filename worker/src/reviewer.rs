@@ -1,12 +1,15 @@
 //! Asks a model for what the rules are unsure of.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use sheaf_cache::{Answer, CacheHit, Looked, ResultCache, Shown};
 use sheaf_common::{
+    analysis::Analysis,
     fault::{Fault, FaultKind},
-    record::{CacheUse, Finding, Review},
+    id::DocumentId,
+    record::{CacheUse, Finding, Review, Usage},
 };
-use sheaf_llm::{Client, ModelError, Stage, Subject, assess};
+use sheaf_llm::{AnswerProblem, AssessError, BatchSize, Batcher, Client, ModelError, Reply, Stage, Subject};
 use tokio_util::sync::CancellationToken;
 
 /// How long a document may wait for models, limits and retries together.
@@ -14,6 +17,8 @@ const DEADLINE: Duration = Duration::from_mins(30);
 
 /// Documents that a worker of a fleet takes before any is at a model.
 const FEW: usize = 8;
+/// Documents that wait for their model at once. Each has its text in memory.
+const MOST_HELD: usize = 1_000;
 
 /// Which documents a model is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +32,8 @@ pub enum Policy {
 /// A client for models, what to ask, and about which documents.
 #[derive(Debug)]
 pub struct Reviewer {
-    client: Client,
-    stage: Stage,
+    batcher: Batcher,
+    cache: Option<ResultCache>,
     policy: Policy,
     at_once: usize,
     /// Others share the work: no more is taken than is sent on at once.
@@ -37,20 +42,33 @@ pub struct Reviewer {
 }
 
 impl Reviewer {
-    /// A reviewer that asks about at most `at_once` documents at the same time. The client may allow fewer.
-    pub fn new(client: Client, stage: Stage, policy: Policy, at_once: usize) -> Self {
+    /// A reviewer that sends at most `at_once` requests at the same time, each about as many documents as `size` says. The
+    /// client may allow fewer.
+    pub fn new(client: Client, stage: Stage, policy: Policy, size: BatchSize, at_once: usize) -> Self {
+        let batcher = Batcher::new(client, stage, size);
         Self {
-            client,
-            stage,
+            at_once: batcher.units_for(at_once).clamp(1, MOST_HELD),
+            batcher,
+            cache: None,
             policy,
-            at_once: at_once.max(1),
             modest: false,
             halted: CancellationToken::new(),
         }
     }
 
+    /// The same, which asks for no answer that was given before.
+    #[must_use]
+    pub fn with_cache(self, cache: ResultCache) -> Self {
+        Self { cache: Some(cache), ..self }
+    }
+
+    /// The answers that were given before.
+    pub fn cache(&self) -> Option<&ResultCache> {
+        self.cache.as_ref()
+    }
+
     /// The same for a fleet, whose other workers are to have their part of the work: it takes twice as many documents as
-    /// there are requests at the models, and a few to begin with. So one that waits for a limit holds few, and one whose
+    /// there are at the models, and a few to begin with. So one that waits for a limit holds few, and one whose
     /// models answer has soon as many as they take.
     #[must_use]
     pub fn modest(self) -> Self {
@@ -64,12 +82,21 @@ impl Reviewer {
 
     /// Documents that may be asked about at once now.
     pub fn room(&self) -> usize {
-        if self.modest { (2 * self.client.at_backends()).max(FEW).min(self.at_once) } else { self.at_once }
+        if !self.modest {
+            return self.at_once;
+        }
+        let at_models = self.client().at_backends().saturating_mul(self.batcher.usual_units());
+        at_models.saturating_mul(2).max(FEW).min(self.at_once)
     }
 
     /// The client.
     pub fn client(&self) -> &Client {
-        &self.client
+        self.batcher.client()
+    }
+
+    /// Whether more documents may come before one that is here is answered. While none may, none waits for others.
+    pub fn set_coming(&self, coming: bool) {
+        self.batcher.set_coming(coming);
     }
 
     /// Cancelled when no further request can succeed before a person has mended something: a wrong key, an unknown
@@ -80,7 +107,7 @@ impl Reviewer {
 
     /// Why the client can ask nothing more, if so.
     pub fn stopped(&self) -> Option<ModelError> {
-        self.client.stopped()
+        self.client().stopped()
     }
 
     /// Whether a model is to decide this document.
@@ -89,9 +116,16 @@ impl Reviewer {
         has_text && (self.policy == Policy::Every || finding.analysis.review.advised)
     }
 
-    /// Asks about a document; `None` when the client has stopped, so that the document is still to be done. Dropping the
-    /// future ends the request.
-    pub async fn review(&self, sequence: u64, finding: &Finding) -> Option<Review> {
+    /// The answer about a document: one that was given before, or a model's; `None` when the client has stopped, so that the
+    /// document is still to be done. Dropping the future ends the request. `upstream` is dropped as soon as the document no
+    /// longer has to come.
+    pub async fn review(
+        &self,
+        sequence: u64,
+        id: &DocumentId,
+        finding: &Finding,
+        upstream: impl Send,
+    ) -> Option<Review> {
         let begun = Instant::now();
         let subject = Subject {
             id: sequence,
@@ -99,17 +133,14 @@ impl Reviewer {
             text: finding.document.text.as_deref().unwrap_or_default(),
             deadline: Some(begun + DEADLINE),
         };
-        let assessed = assess(&self.client, &self.stage, subject, &finding.analysis).await;
+        let answered = self.answer(id, subject, &finding.analysis, upstream).await;
         let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
-        Some(match assessed {
-            Ok(assessed) => Review {
-                verdict: Ok((assessed.analysis, assessed.model)),
-                usage: assessed.usage,
-                cache: CacheUse::default(),
-                milliseconds,
-            },
+        Some(match answered {
+            Ok(Answered { analysis, model, usage, cache }) => {
+                Review { verdict: Ok((analysis, model)), usage, cache, milliseconds }
+            }
             Err(error) => {
-                if self.client.stopped().is_some() {
+                if self.stopped().is_some() {
                     self.halted.cancel();
                     return None;
                 }
@@ -119,4 +150,68 @@ impl Reviewer {
             }
         })
     }
+
+    /// From the caches, or else from a model, whose answer is then kept.
+    async fn answer(
+        &self,
+        id: &DocumentId,
+        subject: Subject<'_>,
+        rules: &Analysis,
+        upstream: impl Send,
+    ) -> Result<Answered, AssessError> {
+        let shown = Shown { title: subject.title, text: subject.text };
+        let mut task = None;
+        if let Some(cache) = &self.cache {
+            let deadline = tokio::time::Instant::now() + DEADLINE;
+            let mut looked = cache.look(shown, deadline).await;
+            loop {
+                looked = match looked {
+                    Looked::Ask(asking) => break task = Some((cache, asking)),
+                    Looked::Hit(hit) => match self.served(&hit, subject.text, rules) {
+                        Some(answered) => return Ok(answered),
+                        None => cache.reject(hit, deadline).await,
+                    },
+                };
+            }
+        }
+        let stage = self.batcher.stage();
+        let Reply { value, usage, requests, model, attempts, .. } =
+            self.batcher.ask(subject, upstream).await?;
+        let (analysis, _dropped_quotes) = stage.apply(&value, subject.text, rules).map_err(|wrong| {
+            AssessError { problem: AnswerProblem::Invalid(wrong), usage, requests, attempts }
+        })?;
+        let cache = match task {
+            Some((cache, task)) => {
+                let answer =
+                    Answer { value, model: model.clone(), of: id.clone(), usage, requests, at: now() };
+                cache.fill(task, answer, shown).await
+            }
+            None => CacheUse::default(),
+        };
+        Ok(Answered { analysis, model, usage, cache })
+    }
+
+    /// An answer that was given before, for this document; `None` when it does not do. It must satisfy the stage's schema as
+    /// a fresh one does; and one about another text is of no use whose quotes are mostly not in this one.
+    fn served(&self, hit: &CacheHit, text: &str, rules: &Analysis) -> Option<Answered> {
+        let (analysis, dropped) = self.batcher.stage().apply(&hit.answer.value, text, rules).ok()?;
+        if !hit.is_exact() && dropped > analysis.key_points.len() {
+            return None;
+        }
+        let (model, usage, cache) = (hit.answer.model.clone(), Usage::default(), hit.used());
+        Some(Answered { analysis, model, usage, cache })
+    }
+}
+
+/// An answer, wherever it came from.
+struct Answered {
+    analysis: Analysis,
+    model: String,
+    usage: Usage,
+    cache: CacheUse,
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -189,6 +189,8 @@ mod tests {
         let beside = access("redis://user:pass@127.0.0.1:6390/2?protocol=resp3", true);
         assert_eq!(beside.reached_from("hub").unwrap(), "redis://user:pass@hub:6390/2?protocol=resp3");
         assert_eq!(beside.reached_from("::1").unwrap(), "redis://user:pass@[::1]:6390/2?protocol=resp3");
+        assert_eq!(access("redis://[::1]:1", true).reached_from("fd00::5").unwrap(), "redis://[fd00::5]:1");
+        assert_eq!(access("redis://localhost", true).reached_from("hub").unwrap(), "redis://hub");
         assert_eq!(access("redis://a:1", false).reached_from("hub").unwrap(), "redis://a:1");
     }
 

@@ -95,4 +95,11 @@ pub enum Order {
     Assign(Box<Assignment>),
     /// Work on this run no more.
     Withdraw(RunId),
+    /// Whether nothing more is pushed to a run's queue: then its last documents need not wait for others.
+    Closing {
+        /// The run.
+        run: RunId,
+        /// Nothing more is pushed. It may be pushed again later: the pages of a crawl lead to others.
+        closing: bool,
+    },
 }

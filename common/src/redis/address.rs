@@ -41,20 +41,6 @@ impl RedisUrl {
         &self.url
     }
 
-    /// The same server as seen from another host: the host of the URL replaced, its port and password kept.
-    pub fn at_host(&self, host: &str) -> Result<Self, AddressError> {
-        let (before, place) = split(&self.url);
-        let end = place.find(['/', '?', '#']).unwrap_or(place.len());
-        let (authority, path) = place.split_at(end);
-        let port = match authority.rfind(':') {
-            Some(colon) if !authority[colon..].contains(']') => &authority[colon..],
-            _ => "",
-        };
-        let host =
-            if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
-        Self::parse(&format!("{before}{host}{port}{path}"))
-    }
-
     /// Whether only this host reaches it.
     pub fn is_loopback(&self) -> bool {
         let (_, place) = split(&self.url);
@@ -141,14 +127,5 @@ mod tests {
         );
         assert!(is("redis://127.0.0.1:7001?protocol=resp3") && !is("redis://db.test?a=@localhost"));
         assert!(!is("redis://10.0.0.1:7001") && !is("redis://db.test:7001"));
-    }
-
-    #[test]
-    fn the_host_can_be_another() {
-        let at = |url: &str, host| RedisUrl::parse(url).unwrap().at_host(host).unwrap().url;
-        assert_eq!(at("redis://:pw@127.0.0.1:7001/0", "10.0.0.5"), "redis://:pw@10.0.0.5:7001/0");
-        assert_eq!(at("redis://[::1]:7001", "fd00::5"), "redis://[fd00::5]:7001");
-        assert_eq!(at("redis://localhost", "h"), "redis://h");
-        assert_eq!(at("redis://localhost:1?protocol=resp3", "h"), "redis://h:1?protocol=resp3");
     }
 }

@@ -29,8 +29,20 @@ pub struct Connector {
 impl Connector {
     /// Looks whether the server is one of a cluster, and who the others are.
     pub async fn find(url: RedisUrl, patience: Patience) -> Result<Self, RedisError> {
-        let mut connector = Self { url, cluster: false, answer: ANSWER, nodes: Arc::default() };
-        let link = Link::new(connector.clone(), patience);
+        Self::over(Link::new(Self::unknown(url), patience)).await
+    }
+
+    /// The same, for whoever says itself that Redis is away.
+    pub async fn find_quietly(url: RedisUrl, patience: Patience) -> Result<Self, RedisError> {
+        Self::over(Link::new(Self::unknown(url), patience).quiet()).await
+    }
+
+    fn unknown(url: RedisUrl) -> Self {
+        Self { url, cluster: false, answer: ANSWER, nodes: Arc::default() }
+    }
+
+    async fn over(link: Link) -> Result<Self, RedisError> {
+        let mut connector = link.connector().clone();
         let info: String = link.query("connecting", ::redis::cmd("INFO").arg("server")).await?;
         connector.cluster = info.lines().any(|line| line.trim() == "redis_mode:cluster");
         if connector.cluster {

@@ -87,6 +87,22 @@ pub async fn inspect(link: &Link, skew: Duration) -> Result<Inspection, RedisErr
     Ok(found)
 }
 
+/// How much of the memory that a server may use is used, 0 to 1 or a little more; of a cluster, that of its fullest node.
+/// Without a limit: 0.
+pub async fn fullness(link: &Link) -> Result<f64, RedisError> {
+    let answer = link.query("asking how full it is", ::redis::cmd("INFO").arg("memory")).await?;
+    Ok(each(answer).iter().map(|info| used(info)).fold(0.0, f64::max))
+}
+
+fn used(info: &str) -> f64 {
+    let number = |name: &str| {
+        let value = info.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+        value.and_then(|value| value.parse().ok()).unwrap_or(0.0)
+    };
+    let most: f64 = number("maxmemory");
+    if most > 0.0 { number("used_memory") / most } else { 0.0 }
+}
+
 /// What one server said, or each of a cluster.
 fn each(answer: Value) -> Vec<String> {
     let text = |value| from_redis_value(value).unwrap_or_default();
@@ -198,6 +214,14 @@ mod tests {
         let warned: Vec<_> = found.warnings().collect();
         assert_eq!(warned.len(), 1);
         assert_eq!(warned[0].mend, "CONFIG SET appendonly yes, and the same in its configuration file");
+    }
+
+    #[test]
+    fn fullness_is_a_share_of_the_limit() {
+        assert!((used("used_memory:90\r\nused_memory_rss:7\r\nmaxmemory:100\r\n") - 0.9).abs() < 1e-9);
+        for unlimited in ["used_memory:90\r\nmaxmemory:0\r\n", "", "maxmemory:x"] {
+            assert_eq!(used(unlimited).to_bits(), 0.0_f64.to_bits());
+        }
     }
 
     #[test]

@@ -82,6 +82,7 @@ pub struct Link {
     current: Arc<Mutex<Option<(u64, Connection)>>>,
     made: Arc<AtomicU64>,
     away: watch::Sender<Option<Away>>,
+    quiet: bool,
 }
 
 impl Link {
@@ -93,13 +94,20 @@ impl Link {
             current: Arc::default(),
             made: Arc::default(),
             away: watch::Sender::new(None),
+            quiet: false,
         }
+    }
+
+    /// The same, for whoever says itself that Redis is away.
+    #[must_use]
+    pub fn quiet(self) -> Self {
+        Self { quiet: true, ..self }
     }
 
     /// The same Redis over a connection of its own, shared with nobody; both tell of being away in one place.
     #[must_use]
     pub fn separate(&self, connector: Connector, patience: Patience) -> Self {
-        Self { connector, patience, current: Arc::default(), made: Arc::default(), away: self.away.clone() }
+        Self { connector, patience, current: Arc::default(), made: Arc::default(), ..self.clone() }
     }
 
     /// The same connection, for commands that are tried for another time.
@@ -245,7 +253,7 @@ impl Link {
                 true
             }
         });
-        if first {
+        if first && !self.quiet {
             tracing::warn!(url = %self.connector.url(), why, "Redis cannot be used, trying again until it can");
         }
     }
@@ -260,7 +268,9 @@ impl Link {
             since = away.take();
             since.is_some()
         });
-        if let Some(away) = since {
+        if let Some(away) = since
+            && !self.quiet
+        {
             let seconds = away.since.elapsed().as_secs_f64();
             tracing::warn!(url = %self.connector.url(), seconds, "Redis can be used again");
         }

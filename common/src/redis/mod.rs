@@ -25,6 +25,6 @@ pub mod stand;
 pub use ::redis::cmd as command;
 pub use address::{AddressError, RedisUrl};
 pub use connection::{Connection, Connector};
-pub use inspection::{Finding, Inspection, Severity, inspect};
+pub use inspection::{Finding, Inspection, Severity, fullness, inspect};
 pub use link::{Away, Link, Patience, RedisError};
 pub use script::Script;

@@ -42,6 +42,21 @@ async fn a_large_body_travels_beside_the_stream_and_is_removed() {
 }
 
 #[tokio::test]
+async fn bodies_of_megabytes_come_back_as_they_went() {
+    let stand = RedisStand::start(&[]);
+    let queue = opened(&stand, "r", 1, RedisLimits::default()).await;
+    let packed_in_its_entry = Job { body: vec![b'a'; 3 << 20].into(), ..job(1) };
+    let noise: Vec<u8> = (0..3 << 20).map(|_| fastrand::u8(..)).collect();
+    let packed_beside_it = Job { body: [&noise[..], &noise].concat().into(), ..job(2) };
+    for sent in [packed_in_its_entry, packed_beside_it, Job { body: noise.into(), ..job(3) }] {
+        queue.push(sent.clone()).await.unwrap();
+        let leased = queue.lease(&worker("a"), 1, SOON).await.unwrap();
+        assert!(leased[0].job == sent, "document {} came back as another", sent.sequence);
+        commit_all(&queue, &leased).await;
+    }
+}
+
+#[tokio::test]
 async fn a_body_beside_the_stream_counts_against_the_bound() {
     let stand = RedisStand::start(&[]);
     let limits = RedisLimits { ready_bytes: 3 * LARGE + LARGE / 2, ..RedisLimits::default() };

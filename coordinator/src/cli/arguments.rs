@@ -8,10 +8,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
 use sheaf_common::{
     fleet::{CacheMode, CacheSettings},
     job::Extraction,
-    telemetry::LogFormat,
+    wire::fleet::ReachSettings,
 };
 use sheaf_llm::config::ModelOptions;
-use sheaf_worker::Mode;
+use sheaf_worker::{
+    Mode,
+    cli::{CredentialArguments, LogFormatArgument},
+};
+
+use super::cache::CacheCommand;
 
 /// Analyse large sets of documents: download, extract, say what is in them.
 #[derive(Debug, Parser)]
@@ -62,6 +67,9 @@ pub(super) enum Command {
     Replay(RunOfArguments),
     /// Remove what Redis holds of a run that is not going on
     Purge(RunOfArguments),
+    /// Look at the answers that Redis keeps for later runs, or remove them
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Keep a private Redis running for the parent process
     #[command(hide = true)]
     KeepRedis {
@@ -90,7 +98,7 @@ Examples:
   coordinator run https://example.org/docs/ --crawl-depth 2 --include 'example.org/docs/**'";
 
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct RunArguments {
     /// A URL, a file, a folder (walked, hidden files left out), a sitemap, @LIST (a file with one source a line, # comments) or - (the list on
     /// standard input)
@@ -239,23 +247,16 @@ pub(super) struct FleetArguments {
 pub(super) struct ReachArguments {
     /// Where the coordinator listens: http://HOST:PORT, or https://HOST:PORT with TLS
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7700", env = "SHEAF_COORDINATOR")]
-    pub(super) coordinator: String,
+    coordinator: String,
 
-    /// The secret that the coordinator shares, in this file or in SHEAF_TOKEN
-    #[arg(long, value_name = "FILE")]
-    pub(super) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    credentials: CredentialArguments,
+}
 
-    /// Authority of the coordinator's certificate, PEM [default: the system's]
-    #[arg(long, value_name = "FILE")]
-    pub(super) tls_authority: Option<PathBuf>,
-
-    /// One's own certificate, PEM, for mutual TLS
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub(super) tls_certificate: Option<PathBuf>,
-
-    /// Its key, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
-    pub(super) tls_key: Option<PathBuf>,
+impl ReachArguments {
+    pub(super) fn settings(&self) -> Result<ReachSettings, String> {
+        self.credentials.reach(&self.coordinator)
+    }
 }
 
 /// Which run, and where its queue is.
@@ -433,7 +434,7 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 }
 
 /// A name that is no surprise in a list.
-fn tenant(text: &str) -> Result<String, String> {
+pub(super) fn tenant(text: &str) -> Result<String, String> {
     let is_plain = text.chars().all(|character| character.is_alphanumeric() || "-_.@".contains(character));
     if text.is_empty() || text.len() > 64 || !is_plain {
         return Err("it must be 1 to 64 letters, digits, -, _, . or @".to_owned());
@@ -496,21 +497,6 @@ pub(super) enum ProgressArgument {
     Plain,
     Json,
     None,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormatArgument {
-    Text,
-    Json,
-}
-
-impl From<LogFormatArgument> for LogFormat {
-    fn from(format: LogFormatArgument) -> Self {
-        match format {
-            LogFormatArgument::Text => Self::Text,
-            LogFormatArgument::Json => Self::Json,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! What a run asks of models.
 
+use sheaf_cache::MemoryCache;
+use sheaf_common::redis::RedisUrl;
 use sheaf_llm::{
-    Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage, config::PoolConfig, detect::Detection,
+    BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage, config::PoolConfig,
+    detect::Detection,
 };
 use sheaf_worker::{
-    Policy, Reviewer,
+    Policy, Reviewer, caches,
     models::{self, Prices},
 };
 
@@ -67,8 +70,20 @@ impl Asked {
         found
     }
 
-    /// What asks them.
-    pub(super) fn reviewer(
+    /// What asks them, if any are asked.
+    pub(super) async fn ask_for(
+        asked: Option<Self>,
+        arguments: &RunArguments,
+        found: &[Detection],
+        folder: &RunFolder,
+    ) -> Result<Option<Reviewer>, String> {
+        match asked {
+            Some(asked) => asked.reviewer(arguments, found, folder).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn reviewer(
         self,
         arguments: &RunArguments,
         found: &[Detection],
@@ -83,7 +98,16 @@ impl Asked {
         };
         let (client, at_once) = models::client(&self.config, found, &prices, &settings, None)?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
-        Ok(Reviewer::new(client, stage, self.policy, at_once))
+        let size = BatchSize::from(arguments.batch_size);
+        let redis = arguments.fleet.redis_url.as_deref().map(RedisUrl::parse).transpose();
+        let redis = redis.map_err(|error| error.to_string())?;
+        let (settings, memory) = (arguments.cache.settings(), MemoryCache::new(MemoryCache::BYTES));
+        let cache = caches::open(&settings, memory, redis, &stage, &self.config, found).await;
+        let reviewer = Reviewer::new(client, stage, self.policy, size, at_once);
+        Ok(match cache {
+            Some(cache) => reviewer.with_cache(cache),
+            None => reviewer,
+        })
     }
 }
 

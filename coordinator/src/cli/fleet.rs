@@ -1,7 +1,6 @@
 //! What a run by a fleet needs before it begins: a Redis that may be trusted, a port for workers, and what they are told.
 
 use std::{
-    env, fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
@@ -10,14 +9,13 @@ use std::{
 
 use axum::Router;
 use sheaf_common::{
-    fault::said,
-    fleet::{Assignment, Budget, LlmPolicy, ModelSettings, RedisAccess, Token},
+    fleet::{Assignment, Budget, LlmPolicy, ModelSettings, RedisAccess},
     queue::{QueueError, RedisLimits, RedisQueue},
     quota::{Amount, Ledger, Totals},
     redis::{Connector, Link, Patience, RedisUrl, inspect},
 };
 use sheaf_llm::{Cost, NanoDollars, TokenUsage};
-use sheaf_worker::models;
+use sheaf_worker::{cli::token, models};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -36,8 +34,6 @@ use crate::{
 
 /// Where workers register.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7_700);
-/// The secret that workers must know.
-const TOKEN: &str = "SHEAF_TOKEN";
 /// How long a lease holds without being extended. Workers extend each second, on a thread of its own: whoever misses ten in
 /// a row is not there.
 pub(super) const LEASE: Duration = Duration::from_secs(10);
@@ -54,6 +50,8 @@ const SHARDS_A_MASTER: u16 = 2;
 pub(super) struct Fleet {
     /// Goes into the run's plan.
     pub(super) dispatch: Option<Dispatch>,
+    /// Where workers register, as a URL.
+    address: String,
     /// What the fleet has spent on models; `None` when it asks none.
     ledger: Option<Ledger>,
     private: Option<PrivateRedis>,
@@ -171,10 +169,16 @@ impl Fleet {
             cache: arguments.cache.settings(),
         };
         let scheme = if port.tls { "https" } else { "http" };
-        note(&format!("workers join with: worker start --coordinator {scheme}://{}", shown(port.address)));
+        let address = format!("{scheme}://{}", shown(port.address));
         let dispatch = Dispatch { queue, fleet: port.service.clone(), assignment };
         let ledger = Some(ledger).filter(|_| dispatch.assignment.llm != LlmPolicy::Never);
-        Ok(Self { dispatch: Some(dispatch), ledger, private, service: port.service, ending: port.ending })
+        let (service, ending) = (port.service, port.ending);
+        Ok(Self { dispatch: Some(dispatch), address, ledger, private, service, ending })
+    }
+
+    /// Says how workers join. Whoever reads it may also stop the run: signals are watched by then.
+    pub(super) fn invite(&self) {
+        note(&format!("workers join with: worker start --coordinator {}", self.address));
     }
 
     /// Ends the fleet's service, and the private Redis; `done` removes what was kept in Redis. What was spent on models goes
@@ -281,20 +285,6 @@ fn policy(arguments: &RunArguments, asked: Option<&Asked>) -> LlmPolicy {
         (Some(LlmArgument::Always), _) => LlmPolicy::Every,
         (Some(LlmArgument::Auto) | None, _) => LlmPolicy::Unsure,
     }
-}
-
-/// The secret that workers and operators must know, from a file or from the environment.
-pub(super) fn token(file: Option<&Path>) -> Result<Option<Token>, String> {
-    let token = match file {
-        Some(path) => Some(
-            fs::read_to_string(path)
-                .map_err(|error| format!("--token-file {} cannot be read: {}", path.display(), said(&error)))?
-                .trim()
-                .to_owned(),
-        ),
-        None => env::var(TOKEN).ok(),
-    };
-    token.map(Token::new).transpose().map_err(|error| error.to_string())
 }
 
 fn guard(arguments: &GuardArguments) -> Result<GuardSettings, String> {

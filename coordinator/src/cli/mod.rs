@@ -2,6 +2,7 @@
 
 mod arguments;
 mod asked;
+mod cache;
 mod doctor;
 mod exit;
 mod fleet;
@@ -24,7 +25,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Verbs with a help of their own.
-const VERBS: [&str; 8] = ["run", "doctor", "workers", "drain", "pause", "resume", "replay", "purge"];
+const VERBS: [&str; 9] = ["run", "doctor", "workers", "drain", "pause", "resume", "replay", "purge", "cache"];
 
 /// Help and version, which were asked for, and what is wrong with a command line, in one line.
 fn unparsed(error: &clap::Error) -> Exit {
@@ -54,6 +55,7 @@ pub fn main_with(lookup: Arc<dyn Lookup>) -> ExitCode {
         Command::Resume { worker, reach } => operator::command(&reach, &worker, Asked::Resume).into(),
         Command::Replay(arguments) => operator::replay(&arguments).into(),
         Command::Purge(arguments) => operator::purge(&arguments).into(),
+        Command::Cache(command) => cache::main(&command).into(),
         Command::KeepRedis { server, configuration } => {
             match crate::private_redis::keep(&server, &configuration) {
                 Ok(()) => Exit::Ok.into(),

@@ -7,13 +7,14 @@ use sheaf_common::{
     id::WorkerId,
     queue::{DeadLetter, RedisLimits, RedisQueue},
     redis::{Connector, Patience, RedisUrl},
-    wire::fleet::{ClientTls, FleetClient, ReachSettings},
+    wire::fleet::FleetClient,
 };
+use sheaf_worker::cli::own_program;
 
 use super::{
     arguments::{ReachArguments, RunOfArguments},
     exit::{Exit, complain, complain_of_usage, note, say},
-    fleet::{FIRST_ANSWER, token},
+    fleet::FIRST_ANSWER,
 };
 use crate::{folder::RunFolder, private_redis::PrivateRedis};
 
@@ -72,7 +73,7 @@ fn with_fleet(
     arguments: &ReachArguments,
     work: impl AsyncFnOnce(&mut FleetClient) -> Result<(), String>,
 ) -> Exit {
-    let settings = match reach(arguments) {
+    let settings = match arguments.settings() {
         Ok(settings) => settings,
         Err(message) => return complain_of_usage(&message),
     };
@@ -80,18 +81,6 @@ fn with_fleet(
         let mut client = FleetClient::connect(&settings).await.map_err(|error| error.to_string())?;
         work(&mut client).await
     })
-}
-
-fn reach(arguments: &ReachArguments) -> Result<ReachSettings, String> {
-    let shown = arguments.tls_certificate.as_deref().zip(arguments.tls_key.as_deref());
-    let tls = match (&arguments.tls_authority, shown) {
-        (None, None) => None,
-        (authority, shown) => {
-            Some(ClientTls::read(authority.as_deref(), shown).map_err(|error| error.to_string())?)
-        }
-    };
-    let token = token(arguments.token_file.as_deref())?;
-    Ok(ReachSettings { url: arguments.coordinator.clone(), token, tls })
 }
 
 /// Opens the queue of the run in an output folder, whose lock is held meanwhile.
@@ -120,7 +109,7 @@ fn with_queue(arguments: &RunOfArguments, work: impl AsyncFnOnce(&RedisQueue) ->
                 ));
             }
             None => {
-                let program = super::run::own_program()?;
+                let program = own_program()?;
                 let private = private(&folder.redis_folder(), &program).await?;
                 (private.connector().clone(), Some(private))
             }
@@ -145,7 +134,7 @@ async fn private(folder: &Path, program: &Path) -> Result<PrivateRedis, String> 
     started.map_err(|error| error.to_string())
 }
 
-fn on_a_runtime(work: impl Future<Output = Result<(), String>>) -> Exit {
+pub(super) fn on_a_runtime(work: impl Future<Output = Result<(), String>>) -> Exit {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("the runtime could not be started: {error}")),

@@ -12,7 +12,7 @@ use sheaf_common::{fault::said, job::AnalysisOptions, shutdown::Shutdown, teleme
 use sheaf_fetch::{FetchLimits, Lookup};
 use sheaf_llm::StatisticsSnapshot;
 use sheaf_report::{RunFacts, Setting, Shown, Summary};
-use sheaf_worker::{EngineLimits, Reviewer, models};
+use sheaf_worker::{EngineLimits, Reviewer, cli::own_program, models};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -132,7 +132,7 @@ async fn start(
         };
     }
     let models = models.filter(|_| fleet.is_none());
-    let reviewer = match models.map(|models| models.reviewer(arguments, &found, &folder)).transpose() {
+    let reviewer = match Asked::ask_for(models, arguments, &found, &folder).await {
         Ok(reviewer) => reviewer.map(Arc::new),
         Err(message) => {
             abandon(folder);
@@ -143,6 +143,7 @@ async fn start(
     if let Err(error) = interrupt::watch(shutdown.clone(), tally.clone()) {
         return complain(&format!("signals cannot be watched: {error}"));
     }
+    fleet.iter().for_each(Fleet::invite);
     if let Some(listener) = listener {
         tokio::spawn(status::serve(listener, tally.clone()));
     }
@@ -230,15 +231,6 @@ fn interrupted(snapshot: Snapshot, out: &Path) -> Exit {
         out.display()
     ));
     Exit::Interrupted
-}
-
-/// The file that is running, even when another was put in its place meanwhile.
-pub(super) fn own_program() -> Result<PathBuf, String> {
-    let proc = PathBuf::from("/proc/self/exe");
-    if proc.exists() {
-        return Ok(proc);
-    }
-    std::env::current_exe().map_err(|error| format!("this program's own file cannot be found: {error}"))
 }
 
 /// A port for whoever watches, or for workers.

@@ -1,7 +1,7 @@
 //! One worker as the registry knows it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,8 @@ use sheaf_common::{
 pub(super) struct Wanted {
     /// The runs, each with a number that grows when its configuration changes.
     pub runs: BTreeMap<RunId, (u64, Assignment)>,
+    /// Of these, the ones to whose queues nothing more is pushed.
+    pub closing: BTreeSet<RunId>,
     /// How many share the limits of keys.
     pub share: u32,
 }
@@ -43,6 +45,8 @@ pub(super) struct Lost {
 #[derive(Debug, Default)]
 struct Told {
     runs: BTreeMap<RunId, u64>,
+    /// Whether a run closes, as it was told; `None` where it was told and may not have heard it.
+    closing: BTreeMap<RunId, Option<bool>>,
     share: Option<u32>,
     intake: Intake,
 }
@@ -71,6 +75,7 @@ impl Member {
     pub(super) fn opened(&mut self, session: u64) {
         self.session = Some(session);
         self.told.share = None;
+        self.told.closing.values_mut().for_each(|told| *told = None);
         self.told.intake = self.report.intake;
     }
 
@@ -92,6 +97,10 @@ impl Member {
         for (run, (number, assignment)) in &wanted.runs {
             if self.told.runs.insert(run.clone(), *number) != Some(*number) {
                 orders.push(Order::Assign(Box::new(assignment.clone())));
+                // Whoever begins a run anew knows nothing of it.
+                if let Some(told) = self.told.closing.get_mut(run) {
+                    *told = None;
+                }
             }
         }
         self.told.runs.retain(|run, _| {
@@ -101,6 +110,15 @@ impl Member {
             }
             stays
         });
+        for run in wanted.runs.keys() {
+            let closing = wanted.closing.contains(run);
+            let is_known = self.told.closing.get(run).map_or(!closing, |told| *told == Some(closing));
+            if !is_known {
+                self.told.closing.insert(run.clone(), Some(closing));
+                orders.push(Order::Closing { run: run.clone(), closing });
+            }
+        }
+        self.told.closing.retain(|run, _| wanted.runs.contains_key(run));
         orders
     }
 
@@ -140,5 +158,79 @@ impl Member {
                 Health::Unwell(why) => Some(why.clone()),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sheaf_common::{
+        fleet::{Budget, CacheSettings, LlmPolicy, ModelSettings, PROTOCOL, RedisAccess},
+        id::WorkerId,
+        job::AnalysisOptions,
+        mode::Mode,
+    };
+
+    use super::*;
+
+    fn registration() -> Registration {
+        Registration {
+            worker: WorkerId::new("a"),
+            name: "a".to_owned(),
+            host: "h".to_owned(),
+            cores: 2,
+            memory_bytes: 1 << 30,
+            modes: Mode::ALL.to_vec(),
+            version: "0.1.0".to_owned(),
+            protocol: PROTOCOL,
+            models: vec![],
+        }
+    }
+
+    fn assignment() -> Assignment {
+        Assignment {
+            run: RunId::new("r"),
+            redis: RedisAccess { url: "redis://127.0.0.1".to_owned(), host_is_coordinator: true },
+            shards: 1,
+            options: AnalysisOptions::default(),
+            mode: Mode::Async,
+            parse_timeout: Duration::from_secs(30),
+            parse_memory_bytes: 1 << 30,
+            llm: LlmPolicy::Never,
+            models: ModelSettings::default(),
+            budget: Budget::default(),
+            cache: CacheSettings::default(),
+        }
+    }
+
+    #[test]
+    fn that_nothing_more_is_pushed_is_told_once_and_again_where_it_may_not_have_been_heard() {
+        let run = RunId::new("r");
+        let closing = |closing| Order::Closing { run: RunId::new("r"), closing };
+        let mut wanted = Wanted::default();
+        wanted.runs.insert(run.clone(), (1, assignment()));
+        let mut member = Member::new(registration(), &wanted, Instant::now());
+        assert_eq!(member.catch_up(&wanted), []);
+        wanted.closing.insert(run.clone());
+        assert_eq!(member.catch_up(&wanted), [closing(true)]);
+        assert_eq!(member.catch_up(&wanted), []);
+        member.opened(2);
+        assert_eq!(
+            member.catch_up(&wanted),
+            [closing(true)],
+            "the order may have been lost with the session"
+        );
+        wanted.runs.insert(run.clone(), (2, assignment()));
+        let again = [Order::Assign(Box::new(assignment())), closing(true)];
+        assert_eq!(member.catch_up(&wanted), again, "who begins anew is told anew");
+        wanted.closing.clear();
+        assert_eq!(member.catch_up(&wanted), [closing(false)]);
+        member.opened(3);
+        assert_eq!(member.catch_up(&wanted), [closing(false)], "it may still believe the other");
+        wanted.closing.insert(run.clone());
+        let mut later = Member::new(registration(), &wanted, Instant::now());
+        assert_eq!(later.catch_up(&wanted), [closing(true)], "who comes later is told");
+        wanted.runs.clear();
+        wanted.closing.clear();
+        assert_eq!(later.catch_up(&wanted), [Order::Withdraw(run)], "that is enough");
     }
 }

@@ -56,13 +56,31 @@ pub enum FleetEvent {
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     Registered(Registration),
-    Opened { worker: WorkerId, session: u64 },
-    Reported { worker: WorkerId, session: u64, report: Report },
-    Goodbye { worker: WorkerId, session: u64 },
-    Gone { worker: WorkerId, session: u64 },
-    Asked { worker: WorkerId, command: Command },
+    Opened {
+        worker: WorkerId,
+        session: u64,
+    },
+    Reported {
+        worker: WorkerId,
+        session: u64,
+        report: Report,
+    },
+    Goodbye {
+        worker: WorkerId,
+        session: u64,
+    },
+    Gone {
+        worker: WorkerId,
+        session: u64,
+    },
+    Asked {
+        worker: WorkerId,
+        command: Command,
+    },
     Assigned(Assignment),
     Withdrawn(RunId),
+    /// Whether nothing more is pushed to the run's queue.
+    Closing(RunId, bool),
     Tick,
 }
 
@@ -118,6 +136,15 @@ impl Registry {
             }
             Event::Withdrawn(run) => {
                 self.wanted.runs.remove(&run);
+                self.wanted.closing.remove(&run);
+                self.tell_all(&mut actions);
+            }
+            Event::Closing(run, closing) => {
+                if closing && self.wanted.runs.contains_key(&run) {
+                    self.wanted.closing.insert(run);
+                } else {
+                    self.wanted.closing.remove(&run);
+                }
                 self.tell_all(&mut actions);
             }
             Event::Tick => self.tick(now, &mut actions),

@@ -237,6 +237,7 @@ enum Step {
     Ask(usize, Command),
     Assign(usize, u16),
     Withdraw(usize),
+    Close(usize, bool),
     Wait(u64),
 }
 
@@ -253,6 +254,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..3_usize, command).prop_map(|(who, command)| Step::Ask(who, command)),
         1 => (0..2_usize, 1..3_u16).prop_map(|(run, shards)| Step::Assign(run, shards)),
         1 => (0..2_usize).prop_map(Step::Withdraw),
+        1 => (0..2_usize, any::<bool>()).prop_map(|(run, closing)| Step::Close(run, closing)),
         3 => (0..5_000_u64).prop_map(Step::Wait),
     ]
 }
@@ -286,6 +288,12 @@ impl Seen {
                         }
                         Order::Share { workers } => {
                             self.shares.insert(who, workers);
+                        }
+                        Order::Closing { run, .. } => {
+                            assert!(
+                                self.runs.entry(who).or_default().contains_key(&run),
+                                "of a run that it knows"
+                            );
                         }
                         Order::Drain | Order::Pause | Order::Resume => {}
                     }
@@ -343,6 +351,7 @@ proptest! {
                     runs.remove(&RunId::new(name(run)));
                     (None, Event::Withdrawn(RunId::new(name(run))))
                 }
+                Step::Close(run, closing) => (None, Event::Closing(RunId::new(name(run)), closing)),
                 Step::Wait(milliseconds) => {
                     fleet.after(Duration::from_millis(milliseconds));
                     (None, Event::Tick)

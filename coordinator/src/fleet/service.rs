@@ -169,6 +169,11 @@ impl FleetService {
         self.inner.happen(Event::Withdrawn(run.clone()));
     }
 
+    /// Tells every worker of a run, and whoever joins later, whether nothing more is pushed to its queue.
+    pub fn closing(&self, run: &RunId, closing: bool) {
+        self.inner.happen(Event::Closing(run.clone(), closing));
+    }
+
     /// Waits until orders have left for their workers, for a second at most.
     pub async fn settled(&self) {
         let begun = tokio::time::Instant::now();

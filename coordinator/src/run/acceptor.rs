@@ -1,6 +1,6 @@
 //! Accepts documents and lets them into the run.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use sheaf_common::{
     fault::{Fault, FaultKind},
@@ -8,7 +8,7 @@ use sheaf_common::{
     shutdown::Shutdown,
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, watch},
     time::Instant,
 };
 
@@ -34,7 +34,12 @@ pub(super) struct Acceptor {
     pub(super) crawl_depth: u32,
     /// The queue outlives this process: a drain need not wait for what is in it.
     pub(super) remote: bool,
+    /// Says whether nothing more is pushed to the queue.
+    pub(super) closing: watch::Sender<bool>,
 }
+
+/// How often it is looked whether everything that was accepted is in the queue: often enough that nobody notices.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Acceptor {
     /// Returns when everything that was let in has left.
@@ -78,6 +83,7 @@ impl Acceptor {
             if shutdown.is_draining() {
                 return Ok(());
             }
+            self.closing.send_replace(false);
             for page in Frontier::level(folder, depth)? {
                 for url in page.links {
                     let source = sheaf_fetch::displayed(&url);
@@ -105,11 +111,25 @@ impl Acceptor {
 
     /// Waits until nothing is in flight; in a fleet no longer than until the drain: what is in the queue stays there.
     async fn settled(&self, shutdown: &Shutdown) {
+        let settled = async {
+            tokio::select! {
+                () = self.nothing_in_flight() => {}
+                () = self.all_pushed() => self.nothing_in_flight().await,
+            }
+        };
         if self.remote {
-            shutdown.draining().run_until_cancelled(self.nothing_in_flight()).await;
+            shutdown.draining().run_until_cancelled(settled).await;
         } else {
-            self.nothing_in_flight().await;
+            settled.await;
         }
+    }
+
+    /// Waits until nothing is on its way to the queue, and says so.
+    async fn all_pushed(&self) {
+        while !self.in_flight.none_on_its_way() {
+            tokio::time::sleep(LOOK).await;
+        }
+        self.closing.send_replace(true);
     }
 
     async fn nothing_in_flight(&self) {

@@ -370,7 +370,7 @@ pub struct KeyRate {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SessionResponse {
-    #[prost(oneof = "session_response::Order", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "session_response::Order", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub order: ::core::option::Option<session_response::Order>,
 }
 /// Nested message and enum types in `SessionResponse`.
@@ -391,6 +391,8 @@ pub mod session_response {
         Assign(super::Assignment),
         #[prost(message, tag = "6")]
         Withdraw(super::Withdraw),
+        #[prost(message, tag = "7")]
+        Closing(super::Closing),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -410,6 +412,14 @@ pub struct Share {
 pub struct Withdraw {
     #[prost(string, tag = "1")]
     pub run_id: ::prost::alloc::string::String,
+}
+/// Whether nothing more is pushed to a run's queue.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Closing {
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub closing: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListWorkersRequest {}

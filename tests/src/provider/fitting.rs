@@ -5,9 +5,21 @@ use serde_json::{Map, Value, json};
 /// Characters of a quote.
 const QUOTE: usize = 60;
 
+/// The answer to a prompt: about its one document, or where the schema is one for several, about each by its id.
+pub(super) fn answer_to(schema: &Value, prompt: &str) -> Value {
+    let Some(each) = schema.pointer("/properties/answers/items/properties/answer") else {
+        return fitting(schema, document(prompt));
+    };
+    let items: Vec<Value> = documents(prompt)
+        .into_iter()
+        .map(|(id, document)| json!({"id": id, "answer": fitting(each, document)}))
+        .collect();
+    json!({"answers": items})
+}
+
 /// A value that satisfies `schema`: objects, arrays, enumerations, strings, numbers and booleans. Quotes and keywords
 /// come from `document`; other words are made up.
-pub(super) fn fitting(schema: &Value, document: &str) -> Value {
+fn fitting(schema: &Value, document: &str) -> Value {
     value("answer", schema, document)
 }
 
@@ -63,13 +75,25 @@ fn quote(document: &str) -> String {
 }
 
 /// The document in a prompt: what stands between the tags `<document-…>`, or all of it.
-pub(super) fn document(prompt: &str) -> &str {
+fn document(prompt: &str) -> &str {
     let inside = || {
         let (_, rest) = prompt.split_once("<document-")?;
         let (_, rest) = rest.split_once('>')?;
         Some(rest.rsplit_once("</document-")?.0.trim())
     };
     inside().unwrap_or(prompt)
+}
+
+/// The documents in a prompt with their ids: what stands between `<document-ID>` and `</document-ID>`.
+fn documents(prompt: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let mut rest = prompt;
+    while let Some((id, after)) = rest.split_once("<document-").and_then(|(_, after)| after.split_once('>')) {
+        let Some((document, after)) = after.split_once(&format!("</document-{id}>")) else { break };
+        found.push((id, document.trim()));
+        rest = after;
+    }
+    found
 }
 
 #[cfg(test)]
@@ -88,6 +112,19 @@ mod tests {
         });
         let prompt = "Title: x\n<document-12ab>\nThe harbour was dredged.\nMore.\n</document-12ab>";
         let fits = json!({"points": [{"quote": "The harbour was dredged."}], "kind": "a", "sure": 0.75});
-        assert_eq!(fitting(&schema, document(prompt)), fits);
+        assert_eq!(answer_to(&schema, prompt), fits);
+    }
+
+    #[test]
+    fn answers_about_several_by_their_ids() {
+        let each = json!({"type": "object", "properties": {"quote": {"type": "string"}}});
+        let item = json!({"type": "object", "properties": {"id": {"type": "string"}, "answer": each}});
+        let schema = json!({"type": "object", "properties": {"answers": {"type": "array", "items": item}}});
+        let prompt = "<document-a1>\nOne.\n</document-a1>\n\nTitle: x\n<document-b2>\nTwo.\n</document-b2>";
+        let answers = json!([
+            {"id": "a1", "answer": {"quote": "One."}},
+            {"id": "b2", "answer": {"quote": "Two."}},
+        ]);
+        assert_eq!(answer_to(&schema, prompt), json!({"answers": answers}));
     }
 }

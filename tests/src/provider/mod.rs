@@ -27,7 +27,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 pub use self::{
     limit::Limit,
-    script::{Content, Deed, Delivery, Rule, Script, Waits, When},
+    script::{Content, Deed, Delivery, Edit, Rule, Script, Waits, When},
     seen::Seen,
 };
 use self::{seen::Ledger, server::State};

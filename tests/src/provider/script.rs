@@ -9,6 +9,8 @@ use super::limit::Limit;
 pub struct Script {
     /// How long an answer takes, where the deed says nothing else.
     pub latency: Duration,
+    /// How long each token of an answer takes beside that.
+    pub latency_per_token: Duration,
     /// Its limit.
     pub limit: Limit,
     /// Limits that replace it from a request on, by number.
@@ -113,6 +115,8 @@ pub enum Content {
     Text(String),
     /// The fitting answer with this place in it (a JSON pointer) set to this JSON value: valid JSON that breaks schemas.
     Bent(&'static str, serde_json::Value),
+    /// The fitting answer after this was done to it.
+    Edited(Edit),
     /// The first half of the fitting answer, ended by the cap on output tokens.
     OutOfLength,
     /// The model refuses in these words.
@@ -121,6 +125,30 @@ pub enum Content {
     Error(&'static str, String),
     /// These bytes, whatever the interface wants.
     Raw(String),
+}
+
+/// Does something to a fitting answer: given the request's number of arrival.
+#[derive(Clone)]
+pub struct Edit(Arc<Editor>);
+
+/// What it does.
+pub type Editor = dyn Fn(usize, &mut serde_json::Value) + Send + Sync;
+
+impl Edit {
+    /// It does this.
+    pub fn new(edit: impl Fn(usize, &mut serde_json::Value) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(edit))
+    }
+
+    pub(super) fn apply(&self, number: usize, answer: &mut serde_json::Value) {
+        (self.0)(number, answer);
+    }
+}
+
+impl fmt::Debug for Edit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Edit(_)")
+    }
 }
 
 /// How an answer is sent.

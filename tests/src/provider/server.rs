@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use super::{
     dialect::{Asked, Dialect, End, tokens},
-    fitting::{document, fitting},
+    fitting::answer_to,
     limit::Left,
     script::{Content, Deed, Delivery, Script, Waits},
     seen::Ledger,
@@ -107,7 +107,7 @@ async fn answer(state: &State, dialect: Dialect, headers: &HeaderMap, body: &Byt
         return ends(404, &dialect.error("model_not_found", &words));
     }
     let deed = script.deed(number, &String::from_utf8_lossy(body));
-    let (text, output) = spoken(dialect, &asked, &deed);
+    let (text, output) = spoken(dialect, &asked, &deed, number);
     let total = asked.tokens + output;
     let (admitted, left) = {
         let entries = &mut *state.ledger.entries();
@@ -129,7 +129,8 @@ async fn answer(state: &State, dialect: Dialect, headers: &HeaderMap, body: &Byt
         return with_headers(response, rates);
     }
     let in_flight = InFlight(Arc::clone(&state.ledger));
-    sleep(deed.latency.unwrap_or(script.latency)).await;
+    let tokens = u32::try_from(output).unwrap_or(u32::MAX);
+    sleep(deed.latency.unwrap_or(script.latency) + script.latency_per_token * tokens).await;
     if deed.delivery == Delivery::Never {
         std::future::pending::<()>().await;
     }
@@ -149,9 +150,9 @@ async fn answer(state: &State, dialect: Dialect, headers: &HeaderMap, body: &Byt
 }
 
 /// The body of an answer as its deed wants it, and the tokens of what the model says.
-fn spoken(dialect: Dialect, asked: &Asked<'_>, deed: &Deed) -> (String, u64) {
+fn spoken(dialect: Dialect, asked: &Asked<'_>, deed: &Deed, number: usize) -> (String, u64) {
     let fits = || match asked.schema {
-        Some(schema) => fitting(schema, document(asked.prompt)),
+        Some(schema) => answer_to(schema, asked.prompt),
         None => Value::String(format!("You said: {}", asked.last)),
     };
     let plain = |value: Value| match value {
@@ -168,6 +169,11 @@ fn spoken(dialect: Dialect, asked: &Asked<'_>, deed: &Deed) -> (String, u64) {
             if let Some(at) = fits.pointer_mut(place) {
                 *at = value.clone();
             }
+            (plain(fits), End::Done)
+        }
+        Content::Edited(edit) => {
+            let mut fits = fits();
+            edit.apply(number, &mut fits);
             (plain(fits), End::Done)
         }
         Content::OutOfLength => {

@@ -43,7 +43,7 @@ fn four_workers_keep_the_limit_of_one_key() {
     let script = Script { limit, latency: Duration::from_millis(20), ..Script::default() };
     let (fleet, provider) = (fleet(), Provider::start(script));
     notices(&fleet, REQUESTS);
-    let coordinator = fleet.run(&["set", "--llm", "always", "--rpm", "600"]);
+    let coordinator = fleet.run(&["set", "--llm", "always", "--batch-size", "1", "--rpm", "600"]);
     let workers: [_; 4] = std::array::from_fn(|_| worker(&fleet, &provider));
     let ended = coordinator.end();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
@@ -65,14 +65,24 @@ fn a_fleet_never_exceeds_its_budget_and_does_the_rest_when_it_is_raised() {
     fleet.room().write("probe/one.txt", fs::read(fleet.room().path().join("set/000.txt")).unwrap());
     let mut workers = vec![worker(&fleet, &provider), worker(&fleet, &provider)];
     let one = {
-        let ended = fleet.run(&["probe", "--llm", "always", "--fresh"]).end();
+        let ended = fleet.run(&["probe", "--llm", "always", "--batch-size", "1", "--fresh"]).end();
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
         provider.seen().tokens()
     };
     let before = provider.seen();
     let ceiling = 20 * one + 1_800;
-    let ended =
-        fleet.run(&["set", "--llm", "always", "--fresh", "--budget-tokens", &ceiling.to_string()]).end();
+    let ended = fleet
+        .run(&[
+            "set",
+            "--llm",
+            "always",
+            "--batch-size",
+            "1",
+            "--fresh",
+            "--budget-tokens",
+            &ceiling.to_string(),
+        ])
+        .end();
     assert_eq!(ended.status, Some(3), "{}", ended.stderr);
     let spent = provider.seen().tokens() - before.tokens();
     assert!(spent <= ceiling, "{spent} of {ceiling} tokens");
@@ -85,7 +95,7 @@ fn a_fleet_never_exceeds_its_budget_and_does_the_rest_when_it_is_raised() {
     // Another worker knows what was spent, too.
     workers.push(worker(&fleet, &provider));
     let more = (100 * one + 1_800).to_string();
-    let ended = fleet.run(&["set", "--llm", "always", "--budget-tokens", &more]).end();
+    let ended = fleet.run(&["set", "--llm", "always", "--batch-size", "1", "--budget-tokens", &more]).end();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert_eq!(provider.seen().requests, asked + incomplete, "only what was incomplete is asked about");
     fleet.disband(workers);
@@ -95,7 +105,7 @@ fn a_fleet_never_exceeds_its_budget_and_does_the_rest_when_it_is_raised() {
 fn a_model_decides_every_document_of_a_fleet() {
     let (fleet, provider) = (fleet(), Provider::start(Script::default()));
     notices(&fleet, COUNT);
-    let mut coordinator = fleet.run(&["set", "--llm", "always"]);
+    let mut coordinator = fleet.run(&["set", "--llm", "always", "--batch-size", "1"]);
     let [mut without] = fleet.workers(&[]);
     let missing = "the run asks models, and none is configured on this host";
     assert!(without.until(|worker| worker.stderr().contains(missing)), "{}", without.stderr());
@@ -116,8 +126,18 @@ fn a_model_decides_every_document_of_a_fleet() {
     assert!(!everything.contains(KEY), "the key stays where it is");
     fleet.disband(workers.into_iter().chain([without]));
 
-    let mut alone =
-        fleet.room().command(["run", "set", "--out", "alone", "--llm", "always", "--progress", "none"]);
+    let mut alone = fleet.room().command([
+        "run",
+        "set",
+        "--out",
+        "alone",
+        "--llm",
+        "always",
+        "--batch-size",
+        "1",
+        "--progress",
+        "none",
+    ]);
     alone.env("LLM_BASE_URL", provider.v1()).env("LLM_MODEL", "scripted-model").env("LLM_API_KEY", KEY);
     let ended = Running::of(alone.env("LLM_PROVIDER", "custom").spawn().unwrap()).end();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);

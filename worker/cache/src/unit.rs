@@ -69,6 +69,16 @@ impl UnitKey {
         hash.update(text);
         Self { scope, content: first_half(&hash.finalize()) }
     }
+
+    /// The key that is shown as `text`; `None` when none is.
+    pub fn parse(text: &str) -> Option<Self> {
+        let pairs = (0..text.len()).step_by(2).map(|at| text.get(at..at + 2));
+        let bytes = pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect::<Option<Vec<u8>>>()?;
+        let (scope, content) = bytes.split_first_chunk::<16>()?;
+        let key = Self { scope: Scope(*scope), content: content.try_into().ok()? };
+        // `+f` is a number, too.
+        (key.to_string() == text).then_some(key)
+    }
 }
 
 impl fmt::Display for UnitKey {
@@ -111,5 +121,17 @@ mod tests {
         assert_ne!(key, UnitKey::new(scope, Some("a"), "bc"));
         assert_ne!(key, UnitKey::new(scope, None, "abc"));
         assert_eq!(key.to_string().len(), 64);
+    }
+
+    #[test]
+    fn a_key_is_read_back_as_it_is_shown() {
+        let key = UnitKey::new(Scope::new("t", "overview", b"1", []), None, "text");
+        let shown = key.to_string();
+        assert_eq!(UnitKey::parse(&shown), Some(key));
+        for other in
+            ["", "0", &shown[1..], &shown.to_uppercase(), &format!("+{}", &shown[1..]), &"é".repeat(32)]
+        {
+            assert_eq!(UnitKey::parse(other), None, "{other}");
+        }
     }
 }

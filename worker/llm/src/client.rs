@@ -206,8 +206,9 @@ impl ClientBuilder {
                 name: spec.name,
             })
             .collect();
-        let turns = settings.most.map(|most| Arc::new(Semaphore::new(most.max(1))));
-        Ok(Client { stack: stack(&parts, backends), parts, turns })
+        let most = settings.most.map(|most| most.max(1));
+        let turns = most.map(|most| Arc::new(Semaphore::new(most)));
+        Ok(Client { stack: stack(&parts, backends), parts, turns, most })
     }
 }
 
@@ -218,6 +219,7 @@ pub struct Client {
     parts: Parts,
     /// One a request, where the person caps them.
     turns: Option<Arc<Semaphore>>,
+    most: Option<usize>,
 }
 
 impl fmt::Debug for Client {
@@ -280,6 +282,17 @@ impl Client {
     /// Requests that are at a backend now: sent and not answered. Those that wait for limits or slots are not among them.
     pub fn at_backends(&self) -> usize {
         self.parts.statistics.at_backends()
+    }
+
+    /// Requests that may be at backends at once now, taken slots among them.
+    pub fn slots(&self) -> usize {
+        let slots: usize = self.parts.pool.slots().into_iter().map(|(_, limit)| limit).sum();
+        self.most.map_or(slots, |most| slots.min(most))
+    }
+
+    /// Where documents and batches are counted.
+    pub(crate) fn counts(&self) -> &Statistics {
+        &self.parts.statistics
     }
 
     /// Why the client has stopped for good: a wrong key, a model that does not exist, an empty account.

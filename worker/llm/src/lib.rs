@@ -3,6 +3,8 @@
 //! | module | noun |
 //! | --- | --- |
 //! | [`request`], [`answer`], [`error`] | what passes through the door |
+//! | `ask` | the door through which a stage asks |
+//! | [`batch`] | several documents, or texts to be embedded, in one request |
 //! | `client`, `stack` | the one client, and what a request passes through on its way |
 //! | `pool` | the backends and the one queue before them |
 //! | `breaker` | whether a backend is worth asking |
@@ -20,12 +22,14 @@
 
 pub mod answer;
 pub mod backend;
+pub mod batch;
 pub mod config;
 pub mod detect;
 pub mod error;
 pub mod request;
 pub mod secret;
 
+mod ask;
 mod breaker;
 mod budget;
 mod client;
@@ -46,7 +50,9 @@ use std::future::Future;
 use tower::Service;
 
 pub use answer::{ModelAnswer, RateHeaders, RateWindow, StopReason, TokenUsage};
+pub use ask::Ask;
 pub use backend::{Embeddings, HttpBackend};
+pub use batch::{BatchSize, Batcher, EmbeddingClient};
 pub use budget::{Ceilings, Cost, NanoDollars, SharedBudget};
 pub use client::{Answered, BackendSpec, Client, ClientBuilder, ClientError, ClientSettings};
 pub use concurrency::Parallelism;
@@ -58,7 +64,7 @@ pub use request::{AnswerSchema, Message, ModelRequest, Role, Target};
 pub use retry::RetryPolicy;
 pub use schema::{AnswerCheck, AnswerProblem, Checked, SchemaError, Spent};
 pub use secret::Secret;
-pub use stage::{AssessError, Assessed, Stage, StageError, Subject, assess};
+pub use stage::{AssessError, Assessed, Reply, Stage, StageError, Subject, assess};
 pub use statistics::{BackendStatistics, Percentiles, StatisticsSnapshot};
 
 /// A model backend: any service from [`ModelRequest`] to [`ModelAnswer`].

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::{
     answer::StopReason,
+    ask::Ask,
     budget::Cost,
-    client::{Answered, Client},
+    client::Answered,
     error::ModelError,
     request::{AnswerSchema, Message, ModelRequest, Role},
 };
@@ -66,6 +67,8 @@ pub struct Checked<T> {
 pub struct Spent {
     /// Tokens and money.
     pub cost: Cost,
+    /// Requests that were answered, repairs included; of a request for several documents, its share.
+    pub requests: f64,
     /// Times anything was sent.
     pub attempts: u32,
     /// Answers that had to be mended.
@@ -79,6 +82,7 @@ pub struct Spent {
 impl Spent {
     fn add(&mut self, answered: &Answered) {
         self.cost = self.cost.and(answered.cost);
+        self.requests += 1.0;
         self.attempts += answered.attempts;
         self.model.clone_from(&answered.answer.model);
         self.backend = answered.answer.backend.to_string();
@@ -88,6 +92,7 @@ impl Spent {
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.cost = self.cost.and(other.cost);
+        self.requests += other.requests;
         self.attempts += other.attempts;
         self.repairs += other.repairs;
         if self.model.is_empty() {
@@ -114,9 +119,15 @@ impl AnswerCheck {
     /// Reads an answer, or says for the model to read what is wrong with it.
     pub fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, String> {
         let value = first_json(text).ok_or("it holds no complete JSON value")?;
+        self.hold(&value)?;
+        serde_json::from_value(value).map_err(|error| clipped(&error.to_string()))
+    }
+
+    /// Holds a value to the schema, or says for the model to read what is wrong with it.
+    pub fn hold(&self, value: &Value) -> Result<(), String> {
         let violations: Vec<String> = self
             .validator
-            .iter_errors(&value)
+            .iter_errors(value)
             .take(MOST_VIOLATIONS)
             .map(|error| {
                 let path = error.instance_path().to_string();
@@ -124,17 +135,14 @@ impl AnswerCheck {
                 clipped(&format!("at {place}: {error}"))
             })
             .collect();
-        if !violations.is_empty() {
-            return Err(violations.join("; "));
-        }
-        serde_json::from_value(value).map_err(|error| clipped(&error.to_string()))
+        if violations.is_empty() { Ok(()) } else { Err(violations.join("; ")) }
     }
 
     /// Asks, holds the answer to the schema and to `accept`, and gives the model one chance to mend it. What was spent
     /// is told in any case.
     pub async fn ask<T: DeserializeOwned>(
         &self,
-        client: &Client,
+        asker: &impl Ask,
         mut request: ModelRequest,
         accept: impl Fn(&T) -> Result<(), String>,
     ) -> Result<Checked<T>, (AnswerProblem, Spent)> {
@@ -142,7 +150,7 @@ impl AnswerCheck {
         let most = request.most_output_tokens;
         let mut spent = Spent::default();
         loop {
-            let answered = match client.ask(request.clone()).await {
+            let answered = match asker.ask(request.clone()).await {
                 Ok(answered) => answered,
                 Err(error) => return Err((AnswerProblem::Model(Box::new(error)), spent)),
             };

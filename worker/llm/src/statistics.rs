@@ -44,6 +44,9 @@ struct Rest {
     failed: u64,
     answered: u64,
     waited: Duration,
+    units: u64,
+    batches: u64,
+    units_retried: u64,
 }
 
 #[derive(Debug)]
@@ -121,6 +124,18 @@ impl Statistics {
         rest.waited = rest.waited.saturating_add(waited);
     }
 
+    /// A batcher was asked about a document.
+    pub(crate) fn unit(&self) {
+        self.rest().units += 1;
+    }
+
+    /// A request for several documents has ended, after which so many of them are asked about alone.
+    pub(crate) fn batch(&self, retried: u64) {
+        let mut rest = self.rest();
+        rest.batches += 1;
+        rest.units_retried += retried;
+    }
+
     /// Everything so far.
     pub(crate) fn snapshot(&self) -> StatisticsSnapshot {
         let mut all = Histogram::<u64>::new_with_max(LONGEST_MS, 3).ok();
@@ -154,6 +169,9 @@ impl Statistics {
         snapshot.failed = rest.failed;
         snapshot.retries = rest.retries;
         snapshot.waited_seconds = rest.waited.as_secs_f64();
+        snapshot.units = rest.units;
+        snapshot.batches = rest.batches;
+        snapshot.units_retried = rest.units_retried;
         snapshot
     }
 }
@@ -161,6 +179,12 @@ impl Statistics {
 /// What a client has done.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct StatisticsSnapshot {
+    /// Documents that a batcher was asked about.
+    pub units: u64,
+    /// Requests for several documents.
+    pub batches: u64,
+    /// Documents of these that were asked about alone, because the answer for them was missing or could not be trusted.
+    pub units_retried: u64,
     /// Requests that were answered.
     pub answered: u64,
     /// Requests that failed for good.

@@ -4,8 +4,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use sheaf_common::telemetry::LogFormat;
+use clap::{Args, Parser, Subcommand};
+
+use super::{CredentialArguments, LogFormatArgument};
 
 /// Analyse documents for a coordinator, on this host or another.
 #[derive(Debug, Parser)]
@@ -37,6 +38,7 @@ SIGTERM or Ctrl-C: no new jobs, finish what is in flight within the grace period
 A second one hands back at once. In Kubernetes let terminationGracePeriodSeconds be a few seconds more than --grace.";
 
 #[derive(Debug, Args)]
+#[command(mut_arg("tls_certificate", |flag| flag.help("This worker's certificate, PEM, for mutual TLS")))]
 pub(super) struct StartArguments {
     /// Where the coordinator listens: http://HOST:PORT, or https://HOST:PORT with TLS
     #[arg(long, value_name = "URL", env = "SHEAF_COORDINATOR")]
@@ -54,21 +56,8 @@ pub(super) struct StartArguments {
     #[arg(long, value_name = "SECONDS", default_value = "25", value_parser = seconds)]
     pub(super) grace: Duration,
 
-    /// The secret that the coordinator shares, in this file or in SHEAF_TOKEN
-    #[arg(long, value_name = "FILE")]
-    pub(super) token_file: Option<PathBuf>,
-
-    /// Authority of the coordinator's certificate, PEM [default: the system's]
-    #[arg(long, value_name = "FILE")]
-    pub(super) tls_authority: Option<PathBuf>,
-
-    /// This worker's certificate, PEM, for mutual TLS
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub(super) tls_certificate: Option<PathBuf>,
-
-    /// Its key, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
-    pub(super) tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) credentials: CredentialArguments,
 
     /// Serve /healthz and /readyz over HTTP, and grpc.health.v1, at this address
     #[arg(long, value_name = "ADDR")]
@@ -93,21 +82,6 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err("it must be from 0 to 86400 seconds".to_owned())
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormatArgument {
-    Text,
-    Json,
-}
-
-impl From<LogFormatArgument> for LogFormat {
-    fn from(format: LogFormatArgument) -> Self {
-        match format {
-            LogFormatArgument::Text => Self::Text,
-            LogFormatArgument::Json => Self::Json,
-        }
     }
 }
 

@@ -1,7 +1,10 @@
-//! The command line of `worker`.
+//! The command line of `worker`, and what that of `coordinator` has in common with it.
 
 mod arguments;
+mod credential;
 mod health;
+mod log_format;
+mod program;
 mod start;
 
 use std::{io::Write, process::ExitCode};
@@ -9,6 +12,11 @@ use std::{io::Write, process::ExitCode};
 use clap::{Parser, error::ErrorKind};
 
 use self::arguments::{Arguments, Command};
+pub use self::{
+    credential::{CredentialArguments, token},
+    log_format::LogFormatArgument,
+    program::own_program,
+};
 
 /// It left in good order: drained, handed back what it could not finish, said goodbye.
 const LEFT: u8 = 0;

@@ -1,14 +1,15 @@
 //! `worker start`.
 
-use std::{env, fs, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{env, fs, process::ExitCode, sync::Arc, time::Duration};
 
+use sheaf_cache::MemoryCache;
 use sheaf_common::{
     fault::said,
-    fleet::{PROTOCOL, Registration, Token, start_id},
+    fleet::{PROTOCOL, Registration, start_id},
     mode::Mode,
     shutdown::Shutdown,
     telemetry,
-    wire::fleet::{ClientTls, ReachSettings, serve_health},
+    wire::fleet::serve_health,
 };
 use sheaf_llm::config::ModelOptions;
 use tokio::{
@@ -16,7 +17,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::{FAILED, LEFT, USAGE, arguments::StartArguments, complain, health, note};
+use super::{FAILED, LEFT, USAGE, arguments::StartArguments, complain, health, note, own_program};
 use crate::{
     child::ChildCommand,
     host::{Host, HostSettings, Status},
@@ -28,9 +29,6 @@ use crate::{
 const STACK_BYTES: usize = 16 << 20;
 /// How long giving back and telling what was spent may take after a stop.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// The secret that the coordinator shares.
-const TOKEN: &str = "SHEAF_TOKEN";
-
 pub(super) fn main(arguments: &StartArguments) -> ExitCode {
     telemetry::start_on_stderr(arguments.log_format.into(), arguments.verbose);
     let settings = match settings(arguments) {
@@ -60,24 +58,7 @@ pub(super) fn main(arguments: &StartArguments) -> ExitCode {
 
 /// Where the coordinator is and who this worker is, checked as far as it can be before anything is begun.
 fn settings(arguments: &StartArguments) -> Result<SessionSettings, String> {
-    let token = match &arguments.token_file {
-        Some(path) => {
-            let text = fs::read_to_string(path).map_err(|error| {
-                format!("--token-file {} cannot be read: {}", path.display(), said(&error))
-            })?;
-            Some(text.trim().to_owned())
-        }
-        None => env::var(TOKEN).ok(),
-    };
-    let token = token.map(Token::new).transpose().map_err(|error| error.to_string())?;
-    let shown = arguments.tls_certificate.as_deref().zip(arguments.tls_key.as_deref());
-    let tls = match (&arguments.tls_authority, shown) {
-        (None, None) => None,
-        (authority, shown) => {
-            Some(ClientTls::read(authority.as_deref(), shown).map_err(|error| error.to_string())?)
-        }
-    };
-    let reach = ReachSettings { url: arguments.coordinator.clone(), token, tls };
+    let reach = arguments.credentials.reach(&arguments.coordinator)?;
     let host = fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
     let host = host.ok().or_else(|| env::var("HOSTNAME").ok()).unwrap_or_default();
     let models = models::configured(&ModelOptions::default())?
@@ -128,6 +109,7 @@ async fn start(arguments: &StartArguments, settings: SessionSettings) -> Result<
         coordinator_host: session.coordinator_host().to_owned(),
         lease: welcome.lease,
         heartbeat: welcome.heartbeat,
+        answers: MemoryCache::new(MemoryCache::BYTES),
         prices: arguments.prices.clone(),
     };
     let runs = welcome.runs.clone();
@@ -165,15 +147,6 @@ fn untold(held: u32) -> String {
         "left without an answer from Redis for {seconds} s: documents not given back, {held}, are delivered again when \
          their leases have run out; what models cost at last may count in full"
     )
-}
-
-/// The file that is running, even when another was put in its place meanwhile.
-fn own_program() -> Result<PathBuf, String> {
-    let proc = PathBuf::from("/proc/self/exe");
-    if proc.exists() {
-        return Ok(proc);
-    }
-    env::current_exe().map_err(|error| format!("this program's own file cannot be found: {}", said(&error)))
 }
 
 /// The first signal drains, within the grace period; the second, or its end, hands back what is in flight.

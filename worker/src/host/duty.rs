@@ -11,7 +11,7 @@ use sheaf_common::{
     shutdown::Shutdown,
 };
 use sheaf_llm::{
-    Ceilings, ClientSettings, Cost, NanoDollars, SharedBudget, SharedLimits, Stage, TokenUsage,
+    BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, SharedBudget, SharedLimits, Stage, TokenUsage,
     config::ModelOptions,
 };
 use tokio::sync::{Semaphore, watch};
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{HostSettings, Status};
 use crate::{
-    Engine, EngineLimits, Leave, Policy, Reviewer, Worker,
+    Engine, EngineLimits, Leave, Policy, Reviewer, Worker, caches,
     heartbeat::Heartbeat,
     models::{self, Prices, Sharing},
 };
@@ -44,6 +44,8 @@ pub(super) struct Duty {
     pub(super) busy: Arc<Semaphore>,
     pub(super) paused: watch::Receiver<bool>,
     pub(super) share: watch::Receiver<u32>,
+    /// Nothing more is pushed to the run's queue.
+    pub(super) closing: watch::Receiver<bool>,
     pub(super) status: Arc<Status>,
     pub(super) shutdown: Shutdown,
 }
@@ -104,7 +106,7 @@ impl Duty {
         let connector =
             Connector::find(url, Patience::For(PATIENCE)).await.map_err(|error| error.to_string())?;
         let sharing = self.sharing(&connector);
-        let reviewer = self.reviewer(&sharing).await?.map(Arc::new);
+        let reviewer = self.reviewer(&sharing, connector.url()).await?.map(Arc::new);
         let limits = RedisLimits { lease: self.settings.lease, ..RedisLimits::default() };
         let (run, shards) = (assignment.run.clone(), assignment.shards);
         let patience = Patience::For(PATIENCE);
@@ -131,6 +133,7 @@ impl Duty {
             reviewer,
             heartbeat,
             paused: self.paused.clone(),
+            closing: self.closing.clone(),
             done: self.status.done.clone(),
         };
         Ok(Begun { worker, sharing, stopped })
@@ -183,7 +186,7 @@ impl Duty {
     }
 
     /// What asks models, configured by this host's own environment; `None` when rules decide every document.
-    async fn reviewer(&self, sharing: &Sharing) -> Result<Option<Reviewer>, String> {
+    async fn reviewer(&self, sharing: &Sharing, redis: &RedisUrl) -> Result<Option<Reviewer>, String> {
         let policy = match self.assignment.llm {
             LlmPolicy::Never => return Ok(None),
             LlmPolicy::Unsure => Policy::Unsure,
@@ -207,7 +210,14 @@ impl Duty {
         let settings = ClientSettings::default();
         let (client, at_once) = models::client(&config, &found, &prices, &settings, Some(sharing))?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
-        Ok(Some(Reviewer::new(client, stage, policy, at_once).modest()))
+        let size = BatchSize::from(asked.batch_size);
+        let (cache, memory) = (&self.assignment.cache, self.settings.answers.clone());
+        let cache = caches::open(cache, memory, Some(redis.clone()), &stage, &config, &found).await;
+        let reviewer = Reviewer::new(client, stage, policy, size, at_once).modest();
+        Ok(Some(match cache {
+            Some(cache) => reviewer.with_cache(cache),
+            None => reviewer,
+        }))
     }
 }
 

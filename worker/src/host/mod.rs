@@ -13,6 +13,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use sheaf_cache::MemoryCache;
 use sheaf_common::{
     fleet::{Assignment, Budget, Intake, Order},
     id::{RunId, WorkerId},
@@ -44,6 +45,8 @@ pub struct HostSettings {
     pub lease: Duration,
     /// How often leases are extended.
     pub heartbeat: Duration,
+    /// Answers that were given before, of all runs.
+    pub answers: MemoryCache,
     /// Prices of models beside the built-in ones.
     pub prices: Option<std::path::PathBuf>,
 }
@@ -69,6 +72,7 @@ pub struct Host {
 struct Part {
     assignment: Assignment,
     shutdown: Shutdown,
+    closing: watch::Sender<bool>,
     working: JoinHandle<()>,
 }
 
@@ -96,6 +100,12 @@ impl Host {
                 if let Some(part) = self.duties.remove(&run) {
                     tracing::info!(%run, "the run was withdrawn");
                     self.ending.insert(run, part.end());
+                }
+            }
+            // Of a run that was withdrawn meanwhile nothing is known, and nothing follows.
+            Order::Closing { run, closing } => {
+                if let Some(part) = self.duties.get(&run) {
+                    part.closing.send_replace(closing);
                 }
             }
             Order::Pause => {
@@ -135,13 +145,14 @@ impl Host {
         let old = self.duties.remove(&run).map(Part::end);
         let old = old.or_else(|| self.ending.remove(&run));
         tracing::info!(%run, mode = %assignment.mode, "a run was assigned");
-        let shutdown = self.shutdown.part();
+        let (shutdown, closing) = (self.shutdown.part(), watch::Sender::new(false));
         let duty = Duty {
             settings: self.settings.clone(),
             assignment: assignment.clone(),
             busy: self.busy.clone(),
             paused: self.paused.subscribe(),
             share: self.share.subscribe(),
+            closing: closing.subscribe(),
             status: self.status.clone(),
             shutdown: shutdown.clone(),
         };
@@ -151,7 +162,7 @@ impl Host {
             }
             duty.work().await;
         });
-        self.duties.insert(run, Part { assignment, shutdown, working });
+        self.duties.insert(run, Part { assignment, shutdown, closing, working });
     }
 }
 

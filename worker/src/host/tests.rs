@@ -2,6 +2,7 @@
 
 use std::future::pending;
 
+use sheaf_cache::MemoryCache;
 use sheaf_common::{
     fleet::{CacheSettings, LlmPolicy, ModelSettings, RedisAccess},
     job::AnalysisOptions,
@@ -25,6 +26,7 @@ fn host(shutdown: &Shutdown) -> Host {
         coordinator_host: "127.0.0.1".to_owned(),
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
+        answers: MemoryCache::new(1 << 20),
         prices: None,
     };
     Host::new(settings, Arc::new(Status::new(1)), shutdown.clone())
@@ -48,7 +50,12 @@ fn assignment(port: u16) -> Assignment {
 
 /// A part whose work is what `working` waits for.
 fn part(working: impl Future<Output = ()> + Send + 'static, shutdown: &Shutdown) -> Part {
-    Part { assignment: assignment(1), shutdown: shutdown.part(), working: tokio::spawn(working) }
+    Part {
+        assignment: assignment(1),
+        shutdown: shutdown.part(),
+        closing: watch::Sender::new(false),
+        working: tokio::spawn(working),
+    }
 }
 
 #[tokio::test]

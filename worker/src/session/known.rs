@@ -34,7 +34,7 @@ impl Known {
         match order {
             Order::Assign(run) => drop(self.0.insert(run.run.clone(), (**run).clone())),
             Order::Withdraw(run) => drop(self.0.remove(run)),
-            Order::Drain | Order::Pause | Order::Resume | Order::Share { .. } => {}
+            Order::Drain | Order::Pause | Order::Resume | Order::Share { .. } | Order::Closing { .. } => {}
         }
     }
 }

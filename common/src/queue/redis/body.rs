@@ -10,7 +10,7 @@ use redis::{Cmd, cmd};
 
 use super::{
     Core,
-    parcel::{self, Parcel, Place, Unreadable},
+    parcel::{Parcel, Place, Stored, Unreadable},
     script::{DROP, KEEP, STORE},
 };
 use crate::{
@@ -37,15 +37,15 @@ impl Core {
         Ok(Parcel { body: Bytes::new(), ..parcel })
     }
 
-    /// The body of a document.
+    /// The body of a document, as it is stored.
     pub(super) async fn body(
         &self,
         link: &Link,
         sequence: u64,
-    ) -> Result<Result<Bytes, Unreadable>, QueueError> {
+    ) -> Result<Result<Stored, Unreadable>, QueueError> {
         let key = self.shards[self.shard(sequence)].blob(sequence);
         let stored: Option<Bytes> = link.query("reading a body", cmd("GET").arg(key)).await?;
-        Ok(stored.ok_or(Unreadable::Gone).and_then(parcel::blob))
+        Ok(stored.map(Stored::of).ok_or(Unreadable::Gone))
     }
 
     /// Removes the body of a document that is terminal. One that stays behind is removed at the end of the run.

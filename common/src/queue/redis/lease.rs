@@ -6,7 +6,7 @@ use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
 use super::{
-    BLOCK, Core, Entry, Finished, LOOK, Lease, entry_number,
+    BLOCK, Core, Entry, Finished, LOOK, Lease, bulk, entry_number,
     parcel::{self, Fields, Unreadable, fields_of},
     script::PROMOTE,
     shard_of,
@@ -308,6 +308,10 @@ impl Core {
         let body = match parcel::body(fields) {
             Ok(None) => self.body(link, sequence).await?,
             Ok(Some(body)) => Ok(body),
+            Err(error) => Err(error),
+        };
+        let body = match body {
+            Ok(body) => bulk::done(body.to_unpack(), move || body.unpack()).await?,
             Err(error) => Err(error),
         };
         Ok(match body {

@@ -11,7 +11,7 @@ use redis::{Cmd, cmd};
 use tokio::time::Instant;
 
 use super::{
-    BLOCK, Core, Cursors, Entry, LOOK, RedisQueue, entry_id, entry_number,
+    BLOCK, Core, Cursors, Entry, LOOK, RedisQueue, bulk, entry_id, entry_number,
     parcel::{self, fields_of},
     script::{COUNTS, FORGET, REPLAY},
 };
@@ -289,8 +289,10 @@ impl Core {
                 let read: Option<Vec<(String, Vec<Entry>)>> =
                     self.collecting.query("collecting outcomes", &read).await?;
                 for (id, flat) in read.into_iter().flatten().flat_map(|(_, entries)| entries) {
+                    let found =
+                        bulk::done(parcel::outcome_bytes(&flat), move || parcel::outcomes(flat)).await?;
                     self.collected_up_to(shard, entry_number(&id), age);
-                    for outcome in parcel::outcomes(flat) {
+                    for outcome in found {
                         match outcome {
                             Ok(outcome) => outcomes.push(outcome),
                             Err(error) => {

@@ -11,6 +11,7 @@
 //! | `script` | the operations, one Lua script each |
 //! | `parcel` | jobs and outcomes as they stand in streams |
 //! | `body` | bodies that are too large for their entries |
+//! | `bulk` | packing and unpacking of what is large, beside the async runtime |
 //! | `courier` | many callers, few round trips |
 //! | `operation` | what is behind the door's operations, but for |
 //! | `lease` | delivery to one worker, |
@@ -18,6 +19,7 @@
 //! | `ledger` | what a coordinator asks of a run: what Redis holds, what it gave up |
 
 mod body;
+mod bulk;
 mod courier;
 mod lease;
 mod ledger;
@@ -257,8 +259,8 @@ impl RedisQueue {
 
 impl JobQueue for RedisQueue {
     async fn push(&self, job: Job) -> Result<(), QueueError> {
-        let parcel = Parcel::of(&job, self.core.limits.inline_bytes);
-        drop(job);
+        let inline = self.core.limits.inline_bytes;
+        let parcel = bulk::done(job.body.len(), move || Parcel::of(&job, inline)).await?;
         if parcel.size > self.core.limits.ready_bytes {
             return Err(QueueError::JobTooLarge { bytes: parcel.size, limit: self.core.limits.ready_bytes });
         }
@@ -289,7 +291,10 @@ impl JobQueue for RedisQueue {
 
     async fn commit(&self, token: AttemptToken, outcome: Outcome) -> Result<Commit, QueueError> {
         let Some(lease) = self.core.leases().get(&token).cloned() else { return Ok(Commit::LeaseLost) };
-        let packed = parcel::pack_outcome(&outcome).map_err(|error| QueueError::Damaged {
+        let text =
+            outcome.record.document.as_ref().and_then(|facts| facts.text.as_deref()).map_or(0, str::len);
+        let packed = bulk::done(text, move || parcel::pack_outcome(&outcome)).await?;
+        let packed = packed.map_err(|error| QueueError::Damaged {
             doing: "committing an outcome",
             reason: error.to_string(),
         })?;

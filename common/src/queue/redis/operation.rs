@@ -161,9 +161,9 @@ impl Core {
     ) -> Result<bool, QueueError> {
         let Some((keys, lane)) = self.place(token) else { return Ok(false) };
         let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
-        all.extend([keys.due.as_str(), &keys.delayed, &keys.results, &keys.dead, &keys.done, &keys.counters]);
+        all.extend([keys.results.as_str(), &keys.dead, &keys.done, &keys.counters, &keys.due, &keys.delayed]);
         let arguments = |command: &mut Cmd| {
-            command.arg(GROUP).arg(lane).arg(entry_id(token.number)).arg(self.shards.len()).arg(why);
+            command.arg(GROUP).arg(self.shards.len()).arg(lane).arg(entry_id(token.number)).arg(why);
             command.arg(delay.as_millis() as u64).arg(worker.as_str()).arg(ERRORS_TO_POISON);
         };
         let code: i64 = RELEASE.run(link, &all, arguments).await?;
@@ -238,8 +238,8 @@ impl Core {
             let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
             all.extend([keys.results.as_str(), &keys.dead, &keys.done, &keys.counters]);
             let arguments = |command: &mut Cmd| {
-                command.arg(GROUP).arg(silent.as_millis() as u64).arg(TAKEN_BACK).arg(DEATHS_TO_POISON);
-                command.arg(self.shards.len()).arg(worker.map_or("", WorkerId::as_str));
+                command.arg(GROUP).arg(self.shards.len()).arg(silent.as_millis() as u64).arg(TAKEN_BACK);
+                command.arg(DEATHS_TO_POISON).arg(worker.map_or("", WorkerId::as_str));
             };
             if !self.answers(&keys.counters).await? {
                 return Ok(all_taken);

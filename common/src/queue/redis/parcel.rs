@@ -140,25 +140,52 @@ pub(super) fn job(fields: &Fields) -> Result<Job, Unreadable> {
 }
 
 /// The body that stands in an entry; `None` when it has a key of its own.
-pub(super) fn body(fields: &Fields) -> Result<Option<Bytes>, Unreadable> {
+pub(super) fn body(fields: &Fields) -> Result<Option<Stored>, Unreadable> {
     if let Some(plain) = fields.get("b") {
-        return Ok(Some(plain.clone()));
+        return Ok(Some(Stored::Plain(plain.clone())));
     }
     match fields.get("z") {
-        Some(packed) => unpack(packed).map(Some),
+        Some(packed) => Ok(Some(Stored::Packed(packed.clone()))),
         None if fields.contains_key("r") => Ok(None),
         None => Err(Unreadable::Field("b")),
     }
 }
 
-/// A body from a key of its own.
-pub(super) fn blob(stored: Bytes) -> Result<Bytes, Unreadable> {
-    if stored.starts_with(&ZSTD_MAGIC) { unpack(&stored) } else { Ok(stored) }
+/// A body or an outcome as it stands in Redis.
+#[derive(Debug)]
+pub(super) enum Stored {
+    /// As it is.
+    Plain(Bytes),
+    /// As zstd.
+    Packed(Bytes),
 }
 
-fn unpack(packed: &[u8]) -> Result<Bytes, Unreadable> {
-    let size = zstd::bulk::Decompressor::upper_bound(packed).unwrap_or(LARGEST).min(LARGEST);
-    zstd::bulk::decompress(packed, size).map(Bytes::from).map_err(Unreadable::Body)
+impl Stored {
+    /// What is compressed when it begins so.
+    pub(super) fn of(bytes: Bytes) -> Self {
+        if bytes.starts_with(&ZSTD_MAGIC) { Self::Packed(bytes) } else { Self::Plain(bytes) }
+    }
+
+    /// The most bytes that unpacking writes, as the frame says: none when nothing is packed.
+    pub(super) fn to_unpack(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Packed(packed) => {
+                zstd::bulk::Decompressor::upper_bound(packed).unwrap_or(LARGEST).min(LARGEST)
+            }
+        }
+    }
+
+    /// The bytes that were stored.
+    pub(super) fn unpack(self) -> Result<Bytes, Unreadable> {
+        let most = self.to_unpack();
+        match self {
+            Self::Plain(bytes) => Ok(bytes),
+            Self::Packed(packed) => {
+                zstd::bulk::decompress(&packed, most).map(Bytes::from).map_err(Unreadable::Body)
+            }
+        }
+    }
 }
 
 /// An outcome as bytes.
@@ -187,6 +214,13 @@ pub(super) fn outcomes(flat: Vec<Bytes>) -> Vec<Result<Outcome, Unreadable>> {
     pairs.collect()
 }
 
+/// Bytes of the outcomes in an entry of the results, once they are unpacked.
+pub(super) fn outcome_bytes(flat: &[Bytes]) -> usize {
+    flat.iter()
+        .map(|value| value.len() + Stored::of(value.clone()).to_unpack())
+        .fold(0, usize::saturating_add)
+}
+
 /// The sequences of the documents in an entry of the results.
 pub(super) fn sequences(flat: Vec<Bytes>) -> Vec<u64> {
     if flat.first().is_some_and(|name| &name[..] == b"w") {
@@ -203,7 +237,7 @@ fn unread(sequence: u64, error: &Unreadable) -> Outcome {
 }
 
 fn written(packed: &Bytes) -> Result<Outcome, Unreadable> {
-    let unpacked = blob(packed.clone())?;
+    let unpacked = Stored::of(packed.clone()).unpack()?;
     serde_json::from_slice(&unpacked).map_err(|error| Unreadable::Wire(error.into()))
 }
 
@@ -248,7 +282,7 @@ mod tests {
             let parcel = Parcel::of(&sent, 1 << 20);
             let fields = entry(&parcel);
             let mut back = job(&fields).unwrap();
-            back.body = body(&fields).unwrap().unwrap();
+            back.body = body(&fields).unwrap().unwrap().unpack().unwrap();
             prop_assert_eq!(back, sent);
         }
 
@@ -257,8 +291,9 @@ mod tests {
             values in proptest::collection::hash_map("[sjbzrntchwo]", proptest::collection::vec(any::<u8>(), 0..64), 0..8)
         ) {
             let fields: Fields = values.into_iter().map(|(name, value)| (name, value.into())).collect();
-            let flat = fields.iter().flat_map(|(name, value)| [name.clone().into(), value.clone()]).collect();
-            let _ = (job(&fields), body(&fields), outcomes(flat));
+            let flat: Vec<Bytes> = fields.iter().flat_map(|(name, value)| [name.clone().into(), value.clone()]).collect();
+            let unpacked = body(&fields).map(|body| body.map(Stored::unpack));
+            let _ = (job(&fields), unpacked, outcome_bytes(&flat), outcomes(flat));
         }
     }
 
@@ -276,6 +311,17 @@ mod tests {
         let parcel = Parcel::of(&job, 64 << 10);
         assert_eq!(parcel.place, Place::Blob);
         assert!(parcel.size > job.body.len(), "a body in a key of its own counts like any other");
-        assert_eq!(blob(parcel.body).unwrap(), job.body);
+        assert_eq!(Stored::of(parcel.body).unpack().unwrap(), job.body);
+    }
+
+    #[test]
+    fn what_unpacks_to_much_is_known_before_it_is_unpacked() {
+        let mut job = conformance::job(1);
+        job.body = vec![b'a'; 4 << 20].into();
+        let parcel = Parcel::of(&job, 64 << 10);
+        assert_eq!(parcel.place, Place::Packed, "{} bytes", parcel.body.len());
+        assert_eq!(body(&entry(&parcel)).unwrap().unwrap().to_unpack(), 4 << 20);
+        assert!(outcome_bytes(&["7".into(), parcel.body]) > 4 << 20);
+        assert_eq!(Stored::of(job.body).to_unpack(), 0);
     }
 }

@@ -1,13 +1,14 @@
-//! The queue's operations, one script each. What a script takes and returns stands at its head.
+//! The queue's operations, one script each. What a script takes and returns stands at its head; those of several files are
+//! one script, whose first file holds what it shares with another.
 
 use std::sync::LazyLock;
 
 use crate::redis::Script;
 
 macro_rules! scripts {
-    ($($name:ident: $doing:literal, $file:literal;)*) => {
+    ($($name:ident: $doing:literal, $($file:literal),+;)*) => {
         $(pub(super) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new($doing, include_str!(concat!("scripts/", $file))));)*
+            LazyLock::new(|| Script::new($doing, concat!($(include_str!(concat!("scripts/", $file))),+)));)*
     };
 }
 
@@ -19,8 +20,8 @@ scripts! {
     KEEP: "saying how long bodies are kept", "keep.lua";
     PROMOTE: "making due jobs ready", "promote.lua";
     COMMIT: "committing outcomes", "commit.lua";
-    RELEASE: "giving a job back", "release.lua";
-    RECLAIM: "taking back the jobs of silent workers", "reclaim.lua";
+    RELEASE: "giving a job back", "back.lua", "release.lua";
+    RECLAIM: "taking back the jobs of silent workers", "back.lua", "reclaim.lua";
     EXTEND: "extending leases", "extend.lua";
     COUNTS: "counting jobs", "counts.lua";
     REPLAY: "putting back documents that were given up", "replay.lua";

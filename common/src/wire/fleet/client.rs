@@ -41,6 +41,17 @@ pub struct ReachSettings {
     pub tls: Option<ClientTls>,
 }
 
+impl ReachSettings {
+    /// Looks whether a coordinator could be reached with them, without asking anybody.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Address`].
+    pub fn check(&self) -> Result<(), ClientError> {
+        endpoint(self).map(drop)
+    }
+}
+
 /// Why the coordinator did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {

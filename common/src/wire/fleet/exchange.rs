@@ -111,6 +111,9 @@ pub(super) fn order_message(order: Order) -> v1::SessionResponse {
             Order::Resume => Told::Resume(v1::Resume {}),
             Order::Share { workers } => Told::Share(v1::Share { workers }),
             Order::Assign(run) => Told::Assign(assignment::message(*run)),
+            Order::Closing { run, closing } => {
+                Told::Closing(v1::Closing { run_id: run.to_string(), closing })
+            }
             Order::Withdraw(run) => Told::Withdraw(v1::Withdraw { run_id: run.to_string() }),
         }),
     }
@@ -124,6 +127,9 @@ pub(super) fn order_of(response: v1::SessionResponse) -> Result<Order, WireError
         Told::Share(v1::Share { workers: 0 }) => return Err(WireError::Missing("workers")),
         Told::Share(v1::Share { workers }) => Order::Share { workers },
         Told::Assign(run) => Order::Assign(Box::new(assignment::of(run)?)),
+        Told::Closing(v1::Closing { run_id, closing }) => {
+            Order::Closing { run: field::run(run_id)?, closing }
+        }
         Told::Withdraw(v1::Withdraw { run_id }) => Order::Withdraw(field::run(run_id)?),
     })
 }

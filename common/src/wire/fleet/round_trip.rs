@@ -120,6 +120,7 @@ fn order() -> impl Strategy<Value = Order> {
         (1..u32::MAX).prop_map(|workers| Order::Share { workers }),
         run_assignment().prop_map(|run| Order::Assign(Box::new(run))),
         run().prop_map(Order::Withdraw),
+        (run(), any::<bool>()).prop_map(|(run, closing)| Order::Closing { run, closing }),
     ]
 }
 

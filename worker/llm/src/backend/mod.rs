@@ -28,6 +28,8 @@ use url::Url;
 
 pub use embeddings::Embeddings;
 pub(crate) use reply::{Origin, Reply, shown};
+#[cfg(test)]
+pub(crate) use schema::is_strict;
 pub(crate) use transport::Transport;
 
 use crate::{

@@ -1,9 +1,7 @@
 //! The recipe `overview`: a model's answer about a document, as an analysis.
 
-use std::time::Instant;
-
-use futures::future::join_all;
 use serde::Deserialize;
+use serde_json::Value;
 use sheaf_common::{
     analysis::{Analysis, KeyPoint, Keyword, Review},
     record::Usage,
@@ -11,33 +9,11 @@ use sheaf_common::{
 
 use super::{
     Stage,
+    asking::{AssessError, Reply, Subject},
     merge::{MOST_KEY_POINTS, MOST_KEYWORDS, merge},
-    split::{MOST_PARTS, split},
+    split::MOST_PARTS,
 };
-use crate::{
-    client::Client,
-    error::{ModelError, ModelErrorKind},
-    quote::Quotable,
-    request::{ModelRequest, Target},
-    schema::{AnswerProblem, Checked, Spent},
-    tokens,
-};
-
-/// A context with less room for the document than this is of no use.
-const LEAST_ROOM: u64 = 100;
-
-/// A document to be assessed.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// Number that ties answers to it; each of its parts is asked with the same one.
-    pub id: u64,
-    /// Title, where it has one.
-    pub title: Option<&'a str>,
-    /// Main text, whole.
-    pub text: &'a str,
-    /// When nobody wants the answer any more.
-    pub deadline: Option<Instant>,
-}
+use crate::{ask::Ask, quote::Quotable, schema::AnswerProblem};
 
 /// What a model says of a document.
 #[derive(Debug, Clone)]
@@ -60,36 +36,6 @@ pub struct Assessed {
     pub dropped_quotes: usize,
 }
 
-/// Why there is no assessment, and what was spent on it all the same.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{problem}")]
-pub struct AssessError {
-    /// Why.
-    pub problem: AnswerProblem,
-    /// What was spent.
-    pub usage: Usage,
-    /// Times anything was sent.
-    pub attempts: u32,
-}
-
-impl AssessError {
-    /// What the person can do; empty when there is nothing.
-    pub fn hint(&self) -> &str {
-        match &self.problem {
-            AnswerProblem::Model(error) => &error.hint,
-            AnswerProblem::Refused(_) => "read the document yourself, or ask another model",
-            AnswerProblem::Cut(_) | AnswerProblem::Invalid(_) => {
-                "a larger model keeps to the schema more often"
-            }
-        }
-    }
-
-    /// The budget had no room: the document is incomplete, not failed.
-    pub fn is_budget(&self) -> bool {
-        matches!(&self.problem, AnswerProblem::Model(error) if error.kind == ModelErrorKind::Budget)
-    }
-}
-
 /// An answer, as the schema has it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Overview {
@@ -110,91 +56,51 @@ pub(crate) struct Point {
 /// Asks for an overview of a document and makes an analysis of it. Of `rules`, the rules' own analysis, entities,
 /// readability and flags are kept: rules find them more reliably than a model does.
 pub async fn assess(
-    client: &Client,
+    asker: &impl Ask,
     stage: &Stage,
     subject: Subject<'_>,
     rules: &Analysis,
 ) -> Result<Assessed, AssessError> {
-    let parts = parts(client, stage, subject)?;
-    let of = parts.len();
-    let asked = parts.iter().zip(1..).map(|(part, number)| {
-        let request = ModelRequest {
-            id: subject.id,
-            stage: stage.name.clone(),
-            messages: stage.messages(subject.title, (of > 1).then_some((number, of)), part),
-            schema: None,
-            most_output_tokens: stage.most_output_tokens,
-            target: Target::Any,
-            deadline: subject.deadline,
-        };
-        stage.check().ask(client, request, is_usable)
-    });
-    let mut spent = Spent::default();
-    let mut overviews = Vec::with_capacity(of);
-    let mut problem = None;
-    for answer in join_all(asked).await {
-        match answer {
-            Ok(Checked { value, spent: part }) => {
-                spent = spent.and(&part);
-                overviews.push(value);
-            }
-            Err((part_problem, part)) => {
-                spent = spent.and(&part);
-                problem.get_or_insert(part_problem);
-            }
+    let reply = stage.ask(asker, subject).await?;
+    let Reply { value, usage, requests, model, backend, attempts, repairs, parts } = reply;
+    match stage.apply(&value, subject.text, rules) {
+        Ok((analysis, dropped_quotes)) => {
+            Ok(Assessed { analysis, usage, model, backend, attempts, repairs, parts, dropped_quotes })
         }
+        // What was asked for and validated a moment ago applies; a stage that is not an overview's does not.
+        Err(wrong) => Err(AssessError { problem: AnswerProblem::Invalid(wrong), usage, requests, attempts }),
     }
-    let usage = usage(&spent);
-    if let Some(problem) = problem {
-        return Err(AssessError { problem, usage, attempts: spent.attempts });
-    }
-    let (analysis, dropped_quotes) = analysis(merge(overviews), subject.text, rules);
-    Ok(Assessed {
-        analysis,
-        usage,
-        model: spent.model,
-        backend: spent.backend,
-        attempts: spent.attempts,
-        repairs: spent.repairs,
-        parts: of,
-        dropped_quotes,
-    })
 }
 
-/// The document in parts that fit the largest context.
-fn parts<'a>(client: &Client, stage: &Stage, subject: Subject<'a>) -> Result<Vec<&'a str>, AssessError> {
-    let Some(longest) = client.longest_input(stage.most_output_tokens) else { return Ok(vec![subject.text]) };
-    let room = longest.saturating_sub(stage.overhead());
-    let too_long = |message: String| {
-        let hint = "add a backend with a larger context";
-        let error = ModelError::new(ModelErrorKind::TooLong, message, hint, "pool");
-        AssessError { problem: AnswerProblem::Model(Box::new(error)), usage: Usage::default(), attempts: 0 }
-    };
-    if room < LEAST_ROOM {
-        let overhead = stage.overhead() + u64::from(stage.most_output_tokens);
-        return Err(too_long(format!(
-            "the largest context leaves {room} tokens for the document; prompt and answer take about {overhead}"
-        )));
+impl Stage {
+    /// An answer about a document (a [`Reply::value`], fresh or kept) as an analysis of it, and how many key points were
+    /// dropped because their quotes do not stand in `text`. Nothing is taken on trust: the value is held to the schema
+    /// and its quotes to this document. Of `rules`, the rules' own analysis, what they know better is kept.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the value.
+    pub fn apply(&self, value: &Value, text: &str, rules: &Analysis) -> Result<(Analysis, usize), String> {
+        let parts = match value {
+            Value::Array(parts) if parts.is_empty() || parts.len() > MOST_PARTS => {
+                return Err(format!("it has {} parts, not 1 to {MOST_PARTS}", parts.len()));
+            }
+            Value::Array(parts) => parts.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let overviews = parts.iter().map(|part| {
+            self.check().hold(part)?;
+            let overview: Overview = Overview::deserialize(part).map_err(|error| error.to_string())?;
+            is_usable(&overview).map(|()| overview)
+        });
+        let overviews = overviews.collect::<Result<Vec<_>, String>>()?;
+        Ok(analysis(merge(overviews), text, rules))
     }
-    split(subject.text, room).ok_or_else(|| {
-        let tokens = tokens::estimate(subject.text);
-        too_long(format!(
-            "the document has about {tokens} tokens and would be more than {MOST_PARTS} parts of {room} tokens"
-        ))
-    })
 }
 
 /// What the schema cannot say.
-fn is_usable(overview: &Overview) -> Result<(), String> {
+pub(super) fn is_usable(overview: &Overview) -> Result<(), String> {
     if overview.summary.trim().is_empty() { Err("`summary` is empty".to_owned()) } else { Ok(()) }
-}
-
-fn usage(spent: &Spent) -> Usage {
-    Usage {
-        input_tokens: spent.cost.tokens.input,
-        output_tokens: spent.cost.tokens.output,
-        cost_usd: spent.cost.money.usd(),
-    }
 }
 
 /// The analysis, and how many key points had no quote in the document. The model's word on its own confidence counts
@@ -246,4 +152,41 @@ fn analysis(overview: Overview, text: &str, rules: &Analysis) -> (Analysis, usiz
         readability: rules.readability.clone(),
     };
     (analysis, dropped)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn value(quote: &str) -> Value {
+        json!({
+            "summary": "The harbour was dredged.",
+            "key_points": [{"text": "It was dredged.", "quote": quote}],
+            "keywords": ["harbour"],
+            "document_type": "news",
+            "confidence": 0.8,
+        })
+    }
+
+    #[test]
+    fn a_kept_value_is_trusted_no_more_than_a_models() {
+        let (stage, rules) = (Stage::overview().unwrap(), Analysis::default());
+        let apply = |value: &Value, text: &str| stage.apply(value, text, &rules);
+        let (analysis, dropped) = apply(&value("was dredged"), "The harbour was dredged.").unwrap();
+        assert_eq!((analysis.key_points.len(), dropped), (1, 0));
+        let (analysis, dropped) = apply(&value("was dredged"), "The quay was mended.").unwrap();
+        assert_eq!((analysis.key_points.len(), dropped), (0, 1), "held to this document");
+        let mut sure = value("");
+        sure["confidence"] = json!(2);
+        let mut empty = value("");
+        empty["summary"] = json!(" ");
+        let parts = |count: usize| Value::Array(vec![value("dredged"); count]);
+        for wrong in [sure, empty, json!("sorry"), json!(null), json!([1]), parts(0), parts(MOST_PARTS + 1)] {
+            assert!(apply(&wrong, "The harbour was dredged.").is_err(), "{wrong}");
+        }
+        let (analysis, _) = apply(&parts(2), "The harbour was dredged.").unwrap();
+        assert_eq!(analysis.key_points.len(), 2);
+    }
 }

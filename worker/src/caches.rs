@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use sheaf_cache::{
     ExactCache, ExactSettings, MemoryCache, ResultCache, Scope, SemanticCache, SemanticSettings,
-    embedder::{BackendEmbedder, Embedder, Lexical},
+    embedder::{BackendEmbedder, Embedder, Lexical, StaticModel},
     semantic::Fleet,
 };
 use sheaf_common::{
@@ -90,7 +90,10 @@ async fn fleet(redis: Option<RedisUrl>, tenant: &str, run: &RunId) -> Option<Fle
 /// What makes vectors of texts: the person's own model, else the backend for embeddings, else words.
 async fn embedder(folder: Option<&Path>, models: Models<'_>) -> Result<Arc<dyn Embedder>, String> {
     if let Some(folder) = folder {
-        return Err(format!("--embedding-model {} cannot be read", folder.display()));
+        let folder = folder.to_owned();
+        let opened = tokio::task::spawn_blocking(move || StaticModel::open(&folder)).await;
+        let model = opened.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        return Ok(Arc::new(model));
     }
     let Some(backend) = models.config.embedding() else { return Ok(Arc::new(Lexical::new())) };
     match over_backend(backend.clone(), models).await {

@@ -24,6 +24,7 @@ impl TextVectors for HttpBackend {
     }
 }
 
+/// Asked for all at once: the client makes few requests of them.
 impl TextVectors for EmbeddingClient {
     fn vectors<'a>(&'a self, texts: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Vec<f32>>, ModelError>> {
         Box::pin(try_join_all(texts.iter().map(|text| self.embed((*text).to_owned()))))

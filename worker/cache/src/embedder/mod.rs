@@ -4,11 +4,18 @@
 //! | --- | --- |
 //! | `lexical` | hashed words and pieces of words: built in, finds near-duplicates only |
 //! | `backend` | a backend that makes embeddings |
+//! | `model2vec` | a static model from a folder |
+//! | `vectors` | the vectors of a model's tokens |
 //! | `window` | a long text in windows, their vectors pooled |
 
 mod backend;
 mod lexical;
+mod model2vec;
+mod vectors;
 mod window;
+
+#[cfg(test)]
+mod model2vec_tests;
 
 use std::{fmt, sync::Arc};
 
@@ -16,6 +23,10 @@ use futures::future::BoxFuture;
 
 pub use backend::{BackendEmbedder, TextVectors};
 pub use lexical::Lexical;
+pub use model2vec::{StaticModel, StaticModelError};
+
+/// Numbers of the longest vector that is taken from elsewhere: the widest embedding models have as many.
+pub(crate) const MOST_DIMENSION: usize = 4_096;
 
 /// Turns a text into a vector.
 ///

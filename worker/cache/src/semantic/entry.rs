@@ -3,14 +3,13 @@
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{
+    embedder::MOST_DIMENSION,
     guard::Signature,
     unit::{Scope, UnitKey},
 };
 
 /// Of another version nothing is read.
 const VERSION: u8 = 1;
-/// Numbers of the longest vector that is taken from elsewhere.
-pub(super) const MOST_DIMENSION: usize = 4_096;
 const HEAD: usize = 1 + 16 + 16 + 8 + 8 + 2;
 const CHECK: usize = 8;
 

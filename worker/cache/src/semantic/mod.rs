@@ -40,13 +40,13 @@ use tokio::{sync::mpsc, task::JoinSet};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use self::{
-    entry::{Entry, MOST_DIMENSION, Packed},
+    entry::{Entry, Packed},
     fleet::Message,
     inner::Inner,
     statistics::{one_more, read},
 };
 use crate::{
-    embedder::Embedder,
+    embedder::{Embedder, MOST_DIMENSION},
     guard::{Alike, Signature, is_compatible},
     unit::UnitKey,
 };

@@ -26,6 +26,7 @@ measure(
         settings="1 process x 100 at once, batches of 100, locks and events off, results on",
         default="2 workers x 100 at once, defaults: locks on, dead after 10 heartbeats of 30 s",
         tuned="2 workers x 100 at once, batches of 100, locks on, dead after 3 heartbeats of 1 s",
+        at_once=100,
         bulk="push_bulk of 500",
         # Over about 8,000 its workers die.
         backlog=7000,

@@ -26,6 +26,7 @@ measure(
         settings="1 process x 50 at once, results on",
         default="2 processes x 50 at once, defaults: locks of 30 s, looked at each 30 s",
         tuned="2 processes x 50 at once, locks of 3 s, looked at each second, 3 stalls allowed",
+        at_once=50,
         bulk="addBulk of 500",
     )
 )

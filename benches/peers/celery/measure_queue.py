@@ -16,8 +16,8 @@ from peer import version_of
 from queues import MARK, Broker, measure
 
 # What the broker itself keeps; every other key is a result.
-ITS_OWN = ["celery", "unacked", "unacked_index", "unacked_mutex", "_kombu.binding.celery"]
-ITS_OWN += ["_kombu.binding.celery.pidbox", "_kombu.binding.celeryev", MARK]
+ITS_OWN = ["celery", "unacked", "unacked_index", "unacked_mutex", "_kombu.binding.celery", "_kombu.binding_deadlines"]
+ITS_OWN += ["_kombu.binding_permanent.celery", "_kombu.binding.celery.pidbox", MARK]
 
 
 # Of two workers with one name each would take the other's part.
@@ -39,7 +39,8 @@ measure(
         done=lambda redis, _: redis.call("DBSIZE") - redis.call("EXISTS", *ITS_OWN),
         settings="prefork x 2, acks late, prefetch x 128, results on, no gossip, mingle or heartbeat",
         default="2 workers, prefork x 2, acks late, else defaults: visibility time-out 3,600 s",
-        tuned="2 workers, prefork x 2, acks late, prefetch x 128, visibility time-out 5 s",
+        tuned="2 workers, prefork x 2, acks late, prefetch x 1, visibility time-out 5 s",
+        at_once=2,
         bulk="groups of 500",
     )
 )

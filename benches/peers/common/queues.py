@@ -6,10 +6,10 @@ A peer says how a producer and a worker are started (`Broker`); this module star
 - `drain`: over a backlog that is there before the workers start, from the first result seen to the last: the start of
   a worker is not counted. A job is done when its result is kept and it is acknowledged.
 - `redis_us`, `redis_commands`: what Redis spent on enqueueing (in bulk where the peer can) and draining, divided by jobs.
-- recovery: jobs of a few milliseconds, two workers, one of them killed with SIGKILL when half of the jobs are done.
-  `recovery` is the time from then until every job was done. It contains what the other worker had left to do, which
-  is over before any peer misses the first worker. `lost`: jobs not done within the limit. `doubled`: jobs whose work was done more than
-  once, which delivery at least once allows.
+- recovery: jobs that sleep, long enough that two workers together need two seconds; one of them is killed with SIGKILL
+  when half of the jobs are done. `recovery` is the time from then until every job was done. It contains what the other
+  worker had left to do, which is over before any peer misses the first. `lost`: jobs not done within the limit.
+  `doubled`: jobs whose work was done more than once, which delivery at least once allows.
 """
 
 import os
@@ -29,8 +29,8 @@ from workers import Worker
 MARK = "sheaf-peers"
 # Seconds without one more result after which a drain has failed.
 STUCK = 120
-# Milliseconds of a job's work in the recovery scenario.
-WORK_MS = 10
+# Seconds that the two workers together need for the work of the recovery scenario.
+WORK_SECONDS = 2
 
 
 @dataclass
@@ -49,6 +49,8 @@ class Broker:
     settings: str
     default: str
     tuned: str
+    # Jobs that one worker works on at once.
+    at_once: int
     # In words: what pushing in bulk is, where the peer has it.
     bulk: str | None = None
     # Workers that drain.
@@ -179,16 +181,17 @@ class Scene:
         self.push("bulk" if self.broker.bulk else "one", 0, jobs, settings)
         with tempfile.TemporaryDirectory() as folder:
             log = Log(Path(folder) / "log")
-            self.start(2, settings, PEER_LOG=str(log.path), PEER_WORK_MS=str(WORK_MS))
+            work = max(1, round(1000 * WORK_SECONDS * 2 * self.broker.at_once / jobs))
+            self.start(2, settings, PEER_LOG=str(log.path), PEER_WORK_MS=str(work))
             try:
-                victim = self.workers[0]
                 if not wait_for(lambda: log.count() >= jobs / 2, STUCK):
                     reasons = [reason for worker in self.workers if (reason := worker.ended())]
                     fail(f"{log.count()} of {jobs} jobs were done in {STUCK} s; {reasons}")
-                killed = victim.kill()
+                killed = self.workers[0].kill()
                 began = time.monotonic()
-                if not log.has(killed):
-                    fail("the worker that was to be killed had no work; give more jobs")
+                log.count()
+                if not log.open_jobs(killed):
+                    fail("the worker that was killed had no work in hand; give more jobs")
                 wait_for(lambda: log.count() >= jobs, limit)
                 seconds = time.monotonic() - began
             finally:
@@ -202,7 +205,7 @@ class Log:
     def __init__(self, path):
         self.path, self.read = path, 0
         path.touch()
-        self.times, self.processes = {}, set()
+        self.times, self.begun = {}, {}
 
     def count(self):
         """Jobs that were done."""
@@ -213,14 +216,15 @@ class Log:
         self.read += len(text)
         for line in text.decode().splitlines():
             what, number, process = line.split()
-            self.processes.add(int(process))
-            if what == "e":
+            if what == "b":
+                self.begun[number] = int(process)
+            else:
                 self.times[number] = self.times.get(number, 0) + 1
         return len(self.times)
 
-    def has(self, processes):
-        """Whether one of them worked."""
-        return not self.processes.isdisjoint(processes)
+    def open_jobs(self, processes):
+        """Jobs that these processes began last and that nobody has ended."""
+        return [number for number, process in self.begun.items() if process in processes and number not in self.times]
 
     def doubled(self):
         """Jobs that were done more than once."""

@@ -30,5 +30,6 @@ measure(
         settings="2 processes x 8 threads, results on, hiredis",
         default="2 workers x 2 processes x 8 threads, defaults: dead after 60 s, looked at by 1 command in 1,000",
         tuned="2 workers x 2 processes x 8 threads, dead after 3 s, looked at by 1 command in 10",
+        at_once=16,
     )
 )

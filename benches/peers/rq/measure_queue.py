@@ -37,6 +37,7 @@ measure(
         settings="2 SimpleWorkers, results on, hiredis",
         default="2 workers, defaults: one fork a job, looked at each 600 s, a job of a dead worker fails",
         tuned="2 workers, one fork a job, heartbeat each second, looked at each 2 s, 3 retries",
+        at_once=1,
         bulk="enqueue_many of 500",
         workers=2,
     )

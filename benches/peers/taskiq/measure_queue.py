@@ -37,6 +37,7 @@ measure(
         settings="RedisStreamBroker, 2 processes x 100 tasks, results on, ack when saved, orjson, uvloop, --no-parse",
         default="2 workers x 2 processes x 100 tasks, defaults: taken back after 600 s",
         tuned="2 workers x 2 processes x 100 tasks, taken back after 3 s",
+        at_once=200,
         bulk="no bulk call: 64 tasks sent at once",
     )
 )

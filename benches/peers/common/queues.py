@@ -187,16 +187,25 @@ class Scene:
                 if not wait_for(lambda: log.count() >= jobs / 2, STUCK):
                     reasons = [reason for worker in self.workers if (reason := worker.ended())]
                     fail(f"{log.count()} of {jobs} jobs were done in {STUCK} s; {reasons}")
-                killed = self.workers[0].kill()
+                if not wait_for(lambda: self.kill_at_work(self.workers[0], log), STUCK):
+                    fail("the worker that was to be killed had no work in hand; give more jobs")
                 began = time.monotonic()
-                log.count()
-                if not log.open_jobs(killed):
-                    fail("the worker that was killed had no work in hand; give more jobs")
                 wait_for(lambda: log.count() >= jobs, limit)
                 seconds = time.monotonic() - began
             finally:
                 self.end_workers()
             return seconds, jobs - log.count(), log.doubled()
+
+
+    def kill_at_work(self, worker, log):
+        """Kills the worker if it has work in hand; otherwise it goes on, and the answer is no."""
+        processes = worker.pause()
+        log.count()
+        if log.open_jobs(processes):
+            worker.kill()
+            return True
+        worker.resume()
+        return False
 
 
 class Log:

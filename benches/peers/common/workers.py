@@ -45,19 +45,27 @@ class Worker:
             preexec_fn=_end_with_parent,
         )
 
-    def kill(self):
-        """kill -9 for all of it at once, as a machine dies. The ids of those killed."""
+    def pause(self):
+        """Stops all of it, so that it can be looked at; the ids of its processes."""
+        for process in tree(self.process.pid):
+            _signal(process, signal.SIGSTOP)
+        # What started one more before it was stopped.
         processes = tree(self.process.pid)
-        if self.process.poll() is not None:
-            return []
-        # The first can start no others once it is stopped.
         for process in processes:
             _signal(process, signal.SIGSTOP)
-        processes = tree(self.process.pid)
-        for process in processes:
+        return processes
+
+    def resume(self):
+        for process in tree(self.process.pid):
+            _signal(process, signal.SIGCONT)
+
+    def kill(self):
+        """kill -9 for all of it, as a machine dies: none sees another die."""
+        if self.process.poll() is not None:
+            return
+        for process in self.pause():
             _signal(process, signal.SIGKILL)
         self.process.wait()
-        return processes
 
     def ended(self):
         """The reason if it ended by itself, which no worker should."""

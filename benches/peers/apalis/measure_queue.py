@@ -3,23 +3,15 @@
 import os
 from pathlib import Path
 
+from peer import locked_version
 from queues import Broker, measure
 
 PROGRAM = Path(os.environ["PEER_ENVIRONMENT"], "target/release/sheaf-peer-apalis")
 
-
-def locked_version(package):
-    lines = iter(Path(__file__).with_name("Cargo.lock").read_text().splitlines())
-    for line in lines:
-        if line == f'name = "{package}"':
-            return next(lines).split('"')[1]
-    raise LookupError(package)
-
-
 measure(
     Broker(
         name="apalis-redis",
-        version=locked_version("apalis-redis"),
+        version=locked_version("apalis-redis", Path(__file__).with_name("Cargo.lock")),
         producer=[PROGRAM, "produce"],
         worker=lambda settings: [PROGRAM, "work", settings],
         done=lambda redis, _: redis.call("SCARD", "peer:done"),

@@ -7,8 +7,6 @@ import sys
 import time
 import urllib.parse
 
-NOT_INSTALLED = 77
-
 
 def arguments(**defaults):
     """The `key=value` arguments; a key whose default is None must be given.
@@ -38,6 +36,15 @@ def fail(reason, status=1):
 def version_of(distribution):
     """The installed version of a Python package."""
     return importlib.metadata.version(distribution)
+
+
+def locked_version(package, lock):
+    """The version of a crate in a Cargo.lock."""
+    lines = iter(lock.read_text().splitlines())
+    for line in lines:
+        if line == f'name = "{package}"':
+            return next(lines).split('"')[1]
+    fail(f"no {package} in {lock}")
 
 
 class Report:

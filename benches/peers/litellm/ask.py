@@ -1,4 +1,4 @@
-"""Asks a router with one deployment; its own bound on what is in flight."""
+"""Asks a router with one deployment; a semaphore bounds what is in flight."""
 
 import asyncio
 
@@ -7,25 +7,26 @@ from asking import KEY, MODEL, asked, prompts, run
 from litellm import Router
 
 litellm.suppress_debug_info = True
-# No call home for prices at the start: the map that came with the package.
-litellm.telemetry = False
 
 
 async def answers():
     given = asked()
     retries = {} if given["retries"] is None else {"num_retries": given["retries"]}
     deployment = {"model": f"openai/{MODEL}", "api_base": given["base_url"], "api_key": KEY}
-    deployment["max_parallel_requests"] = given["concurrency"]
     if given["rpm"]:
         deployment["rpm"] = int(given["rpm"])
+    semaphore = asyncio.Semaphore(given["concurrency"])
     router = Router(model_list=[{"model_name": MODEL, "litellm_params": deployment}], **retries)
 
     async def ask(prompt):
-        try:
-            answer = await router.acompletion(model=MODEL, messages=[{"role": "user", "content": prompt}], max_tokens=20)
-        except Exception:  # Its errors have no common ancestor but this.
-            return None
-        return answer.choices[0].message.content
+        async with semaphore:
+            try:
+                answer = await router.acompletion(
+                    model=MODEL, messages=[{"role": "user", "content": prompt}], max_tokens=20
+                )
+            except Exception:  # Its errors have no common ancestor but this.
+                return None
+            return answer.choices[0].message.content
 
     return await asyncio.gather(*(ask(prompt) for prompt in prompts(given["calls"])))
 

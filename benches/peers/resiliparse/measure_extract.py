@@ -1,7 +1,7 @@
 """Resiliparse.
 
-Settings (resiliparse.chatnoir.eu, "Main content extraction"): main_content on, no links or alt texts, comments
-as by default (forums are nothing but comments); the is guessed by its own detector, which the page recommends in front of the parser.
+Settings (resiliparse.chatnoir.eu, "Main content extraction"): main_content on, no links or alt texts, comments as by
+default (a forum is nothing else). The encoding is found by its own detector, which the page has in front of the parser.
 """
 
 from extracting import measure

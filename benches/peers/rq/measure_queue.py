@@ -1,11 +1,11 @@
 """RQ.
 
-Settings (python-rq.org):
-- SimpleWorker ("Workers"): no fork for each job, several times as many jobs a second. Two of them on two cores.
+Settings (python-rq.org, and "Notes on Performance" in its repository):
+- SimpleWorker, which the notes allow for jobs of a few milliseconds: no fork for each. Two of them on two cores.
 - enqueue_many of 500 ("Queues / Bulk job enqueueing"): one pipeline.
-- Recovery, default: `rq worker`, as its first page has it; a dead worker's job is failed when its heartbeat is 90 s old
-  and a worker looks, each 600 s. Tuned: Retry(max=3) ("Exceptions"), heartbeats each second and a look each 2 s; a job is still
-  only given up 60 s after its last heartbeat, which no setting changes.
+- Recovery, default: `rq worker`, as its first page has it. A dead worker's job is given up when its heartbeat is 90 s
+  old and a worker looks, each 600 s; it then counts as failed. Tuned: Retry(max=3) ("Exceptions"), a heartbeat each
+  second and a look each 2 s; it is still given up 60 s after its heartbeat was due, which no setting changes.
 """
 
 import sys

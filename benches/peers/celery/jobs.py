@@ -11,8 +11,8 @@ app.conf.update(
     # At least once, and acknowledged after the work.
     task_acks_late=True,
     broker_connection_retry_on_startup=True,
-    # Many short tasks: the guide's page on optimizing says 64 or 128 in place of 4. Where workers die: 1, as the same page
-    # has it beside late acknowledgement, since what waits in a worker's hand runs into the time-out as well.
+    # Many short tasks: the guide's page on optimizing says 64 or 128 in place of 4. Where workers die: 1, as the same
+    # page has it beside late acknowledgement, since what waits in a worker's hand runs into the time-out as well.
     worker_prefetch_multiplier={"plain": 128, "default": 4, "tuned": 1}[SETTINGS],
 )
 if SETTINGS == "tuned":

@@ -1,7 +1,7 @@
 """The llm scenario, the same for every peer: who starts whom, what is timed, and what counts as answered.
 
-`measure_llm.py` calls `measure`, which starts `ask.py` of the same folder as a process of its own: `process_seconds` are
-those of the whole process, `seconds` those of asking. `ask.py` calls `run` with a coroutine.
+`measure_llm.py` calls `measure`, which starts `ask.py` of the same folder as a process of its own: `process_seconds`
+are those of the whole process, `seconds` those of asking. `ask.py` calls `run` with a coroutine.
 
 The prompt of call N is `Document #N. What is it about?`; it is answered by `Document #N`, as the provider of `bench`
 does, so that an answer to another's question does not count.

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Where the peers are, and which. Sourced, after `here` is set to the folder with the peers' folders.
 
+: "${here:?is the folder with the folders of the peers}"
+
 peers=${SHEAF_PEERS:-$HOME/.cache/sheaf-peers}
 
 # One a line: the folders that measure something.

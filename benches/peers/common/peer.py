@@ -74,7 +74,7 @@ class Redis:
         self.socket = socket.create_connection((at.hostname, at.port), timeout=60)
         self.lines = self.socket.makefile("rb")
         if at.password:
-            self.call("AUTH", *filter(None, [urllib.parse.unquote(at.username or ""), urllib.parse.unquote(at.password)]))
+            self.call("AUTH", *(urllib.parse.unquote(word) for word in (at.username, at.password) if word))
         if at.path.strip("/"):
             self.call("SELECT", at.path.strip("/"))
 

@@ -5,7 +5,7 @@ A peer says how a producer and a worker are started (`Broker`); this module star
 - `enqueue_one` and `enqueue_bulk`: jobs divided by the seconds that the producer itself took; its start is not counted.
 - `drain`: over a backlog that is there before the workers start, from the first result seen to the last: the start of
   a worker is not counted. A job is done when its result is kept and it is acknowledged.
-- `redis_us`, `redis_commands`: what Redis spent on enqueueing (in bulk where the peer can) and draining, divided by jobs.
+- `redis_us`, `redis_commands`: what Redis spent on enqueueing (in bulk where the peer can) and draining, by jobs.
 - recovery: jobs that sleep, long enough that two workers together need two seconds; one of them is killed with SIGKILL
   when half of the jobs are done. `recovery` is the time from then until every job was done. It contains what the other
   worker had left to do, which is over before any peer misses the first. `lost`: jobs not done within the limit.

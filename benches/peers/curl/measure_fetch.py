@@ -22,7 +22,7 @@ with tempfile.NamedTemporaryFile("w", suffix=".curl") as config:
     command = ["curl", "--parallel", "--parallel-immediate", "--parallel-max", str(fetch.concurrency)]
     command += ["--no-progress-meter", "--fail", "--config", config.name]
     began = time.monotonic()
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     seconds = time.monotonic() - began
 # 22: a server said no to a page, which is then not among the pages.
 if ended.returncode not in (0, 22):

@@ -3,7 +3,7 @@
 Settings (docs.litellm.ai):
 - simple-shuffle, the default strategy, which "Router" recommends for speed; its aiohttp transport, the default; uvloop.
 - A semaphore around it: max_parallel_requests, its own bound, refuses what is over it rather than letting it wait.
-- rpm on the deployment ("Router"): with several deployments it weighs them; with one it is a hint.
+- rpm on the deployment ("Router"): it weighs deployments and bounds what is in flight; it paces nothing.
 - The price map that came with the package: at a start without network it would wait for one.
 """
 

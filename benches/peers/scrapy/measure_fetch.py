@@ -2,9 +2,9 @@
 
 Settings (docs.scrapy.org, "Broad crawls" and "Settings"):
 - CONCURRENT_REQUESTS and CONCURRENT_REQUESTS_PER_DOMAIN as many as asked for: all pages are one host's.
-- No cookies, retries, redirects, robots.txt, AutoThrottle, delay, cache, referrers, depths and statistics of links, no telnet console,
-  and messages from INFO on, as "Broad crawls" advises; nothing is parsed.
-- Requests come from a generator in `start`; DownloaderAwarePriorityQueue is for many hosts and left out.
+- No cookies, retries, redirects, robots.txt, AutoThrottle, delay, referrers, proxies from the environment or telnet
+  console, and no messages but errors: "Broad crawls" advises most of it, and nobody needs the rest here.
+- Nothing is parsed. Requests come from a generator in `start`; DownloaderAwarePriorityQueue is for many hosts.
 - The asyncio reactor, the default, with uvloop's loop.
 
 The seconds are those from the opening of the spider to its end; the interpreter's start is not counted.

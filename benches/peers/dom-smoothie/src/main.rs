@@ -1,7 +1,8 @@
 //! dom_smoothie over the pages of a folder, one thread: `PAGES OUT`. Prints the pages, the seconds of extracting them
 //! and how many failed.
 //!
-//! Settings (docs.rs/dom_smoothie): text formatted by blocks (`TextMode::Formatted`), so that words of neighbours do not touch.
+//! Settings (docs.rs/dom_smoothie): text formatted by blocks (`TextMode::Formatted`), so that words of neighbours do not
+//! touch.
 
 use std::{
     env,
@@ -39,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn extract(body: &[u8]) -> Option<String> {
     let config = Config { text_mode: TextMode::Formatted, ..Config::default() };
     let html = String::from_utf8_lossy(body);
-    let parse = || Readability::new(html, None, Some(config))?.parse();
+    let parse = || Readability::new(html.as_ref(), None, Some(config))?.parse();
     let article = std::panic::catch_unwind(std::panic::AssertUnwindSafe(parse)).ok()?.ok()?;
     Some(article.text_content.to_string())
 }

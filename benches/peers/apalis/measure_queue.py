@@ -6,7 +6,7 @@ from pathlib import Path
 from peer import locked_version
 from queues import Broker, measure
 
-PROGRAM = Path(os.environ["PEER_ENVIRONMENT"], "target/release/sheaf-peer-apalis")
+PROGRAM = Path(os.environ["PEER_ENVIRONMENT"], "bin/sheaf-peer-apalis")
 
 measure(
     Broker(

@@ -41,7 +41,7 @@ def measure(peer, version, settings, extract):
 def measure_program(peer, version, settings, program):
     """A Rust peer: a program of its environment that does the same, and prints pages, seconds and failures."""
     pages, out = asked()
-    program = Path(os.environ["PEER_ENVIRONMENT"], "target/release", program)
+    program = Path(os.environ["PEER_ENVIRONMENT"], "bin", program)
     ended = subprocess.run([program, pages, out], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     if ended.returncode:
         fail(f"{program} ended with {ended.returncode}")

@@ -11,7 +11,7 @@ from job import BODY, SETTINGS, URL, work
 
 # A process that is silent for heartbeat_timeout ms is dead; a command brings maintenance with it, which looks for such,
 # with a chance of maintenance_chance in a million.
-TUNED = {"heartbeat_timeout": 3_000, "maintenance_chance": 100_000} if SETTINGS == "tuned" else {}
+TUNED = {"heartbeat_timeout": 3_000, "maintenance_chance": 1_000_000} if SETTINGS == "tuned" else {}
 
 broker = RedisBroker(url=URL, **TUNED)
 broker.add_middleware(Results(backend=RedisBackend(url=URL)))

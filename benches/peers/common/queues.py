@@ -169,6 +169,8 @@ class Scene:
 
     def recover(self, jobs, limit):
         broker = self.broker
+        if broker.backlog and jobs > broker.backlog:
+            fail(f"{broker.name} keeps no more than {broker.backlog} waiting jobs", 2)
         for settings, words, ending in (("default", broker.default, ""), ("tuned", broker.tuned, "_tuned")):
             seconds, lost, doubled = self.kill_one(settings, jobs, limit)
             if not lost:
@@ -187,7 +189,8 @@ class Scene:
                 if not wait_for(lambda: log.count() >= jobs / 2, STUCK):
                     reasons = [reason for worker in self.workers if (reason := worker.ended())]
                     fail(f"{log.count()} of {jobs} jobs were done in {STUCK} s; {reasons}")
-                if not wait_for(lambda: self.kill_at_work(self.workers[0], log), STUCK):
+                # Either: the last jobs may all be in the hands of one.
+                if not wait_for(lambda: any(kill_at_work(worker, log) for worker in self.workers), STUCK):
                     fail("the worker that was to be killed had no work in hand; give more jobs")
                 began = time.monotonic()
                 wait_for(lambda: log.count() >= jobs, limit)
@@ -197,15 +200,17 @@ class Scene:
             return seconds, jobs - log.count(), log.doubled()
 
 
-    def kill_at_work(self, worker, log):
-        """Kills the worker if it has work in hand; otherwise it goes on, and the answer is no."""
-        processes = worker.pause()
-        log.count()
-        if log.open_jobs(processes):
-            worker.kill()
-            return True
-        worker.resume()
-        return False
+def kill_at_work(worker, log):
+    """Kills the worker if it has work in hand; otherwise it goes on, and the answer is no."""
+    if reason := worker.ended():
+        fail(reason)
+    processes = worker.pause()
+    log.count()
+    if log.open_jobs(processes):
+        worker.kill()
+        return True
+    worker.resume()
+    return False
 
 
 class Log:

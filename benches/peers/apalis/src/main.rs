@@ -6,7 +6,7 @@
 //! The environment says the rest: PEER_REDIS (URL), PEER_BYTES (of a job), PEER_WORK_MS (that a job sleeps),
 //! PEER_LOG (a file that each job's number is appended to when its work begins and when it has ended).
 //!
-//! Settings, from the documentation of `apalis_redis::Config` (docs.rs/apalis-redis) and apalis's README:
+//! Settings, from the documentation of `apalis_redis::Config` and apalis's README:
 //! - batch_size 100 in place of 10: "larger batches can improve throughput".
 //! - lock_tasks off where nothing is killed: "can be turned off for tasks that last shorter than a worker heartbeat".
 //!   Jobs of a dead worker come back without it too: fetching alone puts them into the worker's set in flight.

@@ -1,7 +1,7 @@
-//! dom_smoothie over the pages of a folder, one thread: `PAGES OUT`. Prints the pages, the seconds of extracting them
+//! `dom_smoothie` over the pages of a folder, one thread: `PAGES OUT`. Prints the pages, the seconds of extracting them
 //! and how many failed.
 //!
-//! Settings (docs.rs/dom_smoothie): text formatted by blocks (`TextMode::Formatted`), so that words of neighbours do not
+//! Settings (the documentation of `Config`): text formatted by blocks (`TextMode::Formatted`), so that words of neighbours do not
 //! touch.
 
 use std::{

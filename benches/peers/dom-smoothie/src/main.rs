@@ -1,8 +1,8 @@
 //! `dom_smoothie` over the pages of a folder, one thread: `PAGES OUT`. Prints the pages, the seconds of extracting them
 //! and how many failed.
 //!
-//! Settings (the documentation of `Config`): text formatted by blocks (`TextMode::Formatted`), so that words of neighbours do not
-//! touch.
+//! Settings (the documentation of `Config`): text formatted by blocks (`TextMode::Formatted`), so that words of
+//! neighbours do not touch.
 
 use std::{
     env,

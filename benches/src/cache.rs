@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::Args;
 use futures::future::BoxFuture;
 use rustix::time::{ClockId, clock_gettime};
 use sheaf_cache::{
@@ -23,7 +24,13 @@ use sheaf_common::{
 };
 use tokio::runtime::Runtime;
 
-use crate::AnyError;
+use crate::{
+    AnyError,
+    bench::Bench,
+    figures::Figures,
+    row::{Better, Of, Row},
+    sheet::Sheet,
+};
 
 /// Numbers of a vector, as all-MiniLM-L6-v2 has them.
 const DIMENSION: usize = 384;
@@ -40,10 +47,24 @@ const SLIP: f32 = 0.35;
 const LOOKUPS: usize = 5_000;
 const SCANS: usize = 20;
 
-/// Measures look-ups among `entries` entries.
-pub(crate) fn measure(entries: usize) -> Result<(), AnyError> {
+/// What is asked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Settings {
+    /// Entries that the cache holds
+    #[arg(long, default_value_t = 1_000_000)]
+    entries: usize,
+}
+
+/// Measures look-ups among so many entries, once: building them is what takes long.
+pub(crate) fn measure(_bench: &Bench, settings: &Settings) -> Result<Sheet, AnyError> {
+    let entries = settings.entries.max(1);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let cores = std::thread::available_parallelism()?.get();
+    let mut sheet = Sheet::new(format!(
+        "Look-ups of near-duplicates among {entries} earlier units of {DIMENSION} numbers each, guards included, one after \
+         the other; beside brute force over the same vectors, and beside one round trip to Redis. The vectors are made: \
+         clusters of {CLUSTER}, and a near-duplicate at a cosine above 0.9 of what is looked up."
+    ));
     let settings =
         SemanticSettings { entries: entries + 1, bytes: usize::MAX >> 1, ..SemanticSettings::default() };
     let (made, scope) = (Made::new(entries), Scope::new("bench", "overview", b"1", ["model"]));
@@ -54,29 +75,53 @@ pub(crate) fn measure(entries: usize) -> Result<(), AnyError> {
         fill(&cache, scope, entries, cores).await;
         cache
     });
-    let built = begun.elapsed();
+    let built = begun.elapsed().as_secs_f64();
     let bytes = (resident()?.saturating_sub(before)) as f64 / entries as f64;
     let counted = cache.statistics();
-    println!(
-        "{entries} entries of {DIMENSION} numbers, built in {:.0} s on {cores} cores",
-        built.as_secs_f64()
+    let (times, of_processor, found) = runtime.block_on(lookups(&cache, scope, entries));
+    let (scans, nearest) = brute_force(&made, entries);
+    let (trips, vectors) = beside_redis(&runtime)?;
+    let (times, of_processor, scans, trips) =
+        (Times::new(times), Times::new(of_processor), Times::new(scans), Times::new(trips));
+    let row = |what: &str, unit: &str, better, value: f64| Row::new(what, unit, better, Figures::of(value));
+    sheet.rows.push(
+        row("look-up, p99", "ms", Better::Lower, times.at(0.99))
+            .ceiling("GET of 1,000 B from Redis, p99", Figures::of(trips.at(0.99)))
+            .target(Of::Figure, 2.0),
     );
-    println!(
-        "bytes an entry        {bytes:.0} resident; {:.0} counted for the cap",
-        counted.bytes as f64 / counted.entries as f64
+    sheet.rows.push(row("look-up, p99 of the processor's time", "ms", Better::Lower, of_processor.at(0.99)));
+    sheet.rows.push(
+        row("look-up, p50", "ms", Better::Lower, times.at(0.5))
+            .ceiling("GET of 1,000 B from Redis, p50", Figures::of(trips.at(0.5))),
     );
+    sheet.rows.push(row("brute force, p50", "ms", Better::Lower, scans.at(0.5)));
+    sheet.rows.push(
+        row("near-duplicates found", "%", Better::Higher, 100.0 * found as f64 / LOOKUPS as f64)
+            .ceiling("brute force", Figures::of(100.0 * nearest as f64 / SCANS as f64)),
+    );
+    sheet.rows.push(row("bytes an entry, resident", "B", Better::Lower, bytes));
+    let each = counted.bytes as f64 / counted.entries.max(1) as f64;
+    sheet.rows.push(row("bytes an entry, as the cap counts them", "B", Better::Lower, each));
+    sheet.rows.push(row("built in", "s", Better::Lower, built));
+    sheet.note(format!("Redis's own vector search: {vectors}"));
+    Ok(sheet)
+}
 
-    let (mut times, mut of_processor, found) = runtime.block_on(lookups(&cache, scope, entries));
-    print("look-up, guards too", &mut times);
-    print("  processor time", &mut of_processor);
-    println!(
-        "found by the index    {:.2}% of {LOOKUPS} near-duplicates",
-        100.0 * found as f64 / LOOKUPS as f64
-    );
-    let (mut times, nearest) = brute_force(&made, entries);
-    print("brute force, i8", &mut times);
-    println!("found by brute force  {nearest} of {SCANS}");
-    beside_redis(&runtime)
+/// Times, from the shortest.
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn new(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    /// Milliseconds that this share of them stays below.
+    fn at(&self, share: f64) -> f64 {
+        let place = (self.0.len() as f64 * share) as usize;
+        let time = self.0.get(place.min(self.0.len().saturating_sub(1)));
+        time.copied().unwrap_or_default().as_secs_f64() * 1_000.0
+    }
 }
 
 async fn fill(cache: &Arc<SemanticCache>, scope: Scope, entries: usize, cores: usize) {
@@ -159,7 +204,8 @@ fn brute_force(made: &Made, entries: usize) -> (Vec<Duration>, usize) {
     (times, found)
 }
 
-fn beside_redis(runtime: &Runtime) -> Result<(), AnyError> {
+/// Times of a round trip, and whether the server could search for vectors itself.
+fn beside_redis(runtime: &Runtime) -> Result<(Vec<Duration>, &'static str), AnyError> {
     let stand = RedisStand::start(&[]);
     runtime.block_on(async {
         let link = Link::new(stand.connector().await, Patience::For(Duration::from_secs(10)));
@@ -173,26 +219,17 @@ fn beside_redis(runtime: &Runtime) -> Result<(), AnyError> {
             times.push(begun.elapsed());
             black_box(value);
         }
-        print("Redis: GET of 1,000 B", &mut times);
         let known: redis::Value =
             link.query("asking", command("COMMAND").arg("INFO").arg("VSIM").arg("FT.SEARCH")).await?;
         let none =
             matches!(&known, redis::Value::Array(all) if all.iter().all(|one| *one == redis::Value::Nil));
-        let why =
-            if none { "this server has neither VSIM (Redis 8) nor FT.SEARCH" } else { "not measured here" };
-        println!("Redis: vector search  empty: {why}");
-        Ok(())
+        let why = if none {
+            "not measured, this server has neither VSIM (Redis 8) nor FT.SEARCH"
+        } else {
+            "this server has it; it is not measured here"
+        };
+        Ok((times, why))
     })
-}
-
-fn print(what: &str, times: &mut [Duration]) {
-    times.sort_unstable();
-    let at = |share: f64| {
-        let place = (times.len() as f64 * share) as usize;
-        times.get(place.min(times.len().saturating_sub(1))).copied().unwrap_or_default().as_secs_f64()
-            * 1_000.0
-    };
-    println!("{what:21} p50 {:.3} ms, p99 {:.3} ms", at(0.5), at(0.99));
 }
 
 /// Bytes of this process that are in memory.

@@ -1,238 +1,183 @@
-//! Throughput of the pool beside a bare client loop, in one process and one run.
+//! Throughput of the fetch pool beside a bare client loop, in one process and one run.
 //!
 //! Two cases: pages as fast as a private nginx serves them, and answers that take 100 ms each, against the time that
-//! arithmetic allows. Alternating rounds; medians and spread.
+//! arithmetic allows. Sides take turns in going first. Each body is held to its page.
 
-use std::{
-    fs, io,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+mod side;
+pub(crate) mod slow;
 
-use sheaf_common::shutdown::Shutdown;
-use sheaf_fetch::{FetchLimits, FetchRequest, HttpFetcher, Order, Outcome, Pool, PoolSettings};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    task::JoinSet,
-};
+use std::{fs, path::Path, time::Duration};
+
+use clap::Args;
 use url::Url;
 
+use self::side::{Side, bare_loop, through_the_pool};
 use crate::{
     AnyError,
+    bench::Bench,
+    breach::Breach,
     figures::Figures,
-    nginx::{Nginx, PAGE_BYTES, page_text},
+    ledger::{Ledger, digest},
+    nginx::{self, Nginx},
+    peer::Peer,
+    row::{Better, Of, Row},
+    sheet::Sheet,
 };
 
-const PAGES: usize = 2_000;
 const AT_ONCE: usize = 32;
 const DELAY: Duration = Duration::from_millis(100);
+const PEERS: [&str; 3] = ["curl", "aiohttp", "scrapy"];
+/// How long a peer's round may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Measures on a runtime of its own.
-pub(crate) fn measure(rounds: usize) -> Result<(), AnyError> {
-    tokio::runtime::Runtime::new()?.block_on(all_cases(rounds))
+/// What is asked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Settings {
+    /// Rounds
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
+    /// Pages
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pages: u64,
 }
 
-async fn all_cases(rounds: usize) -> Result<(), AnyError> {
+/// Measures on a runtime of its own.
+pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyError> {
+    let (rounds, pages) = (settings.rounds as usize, settings.pages as usize);
+    let mut sheet = Sheet::new(format!(
+        "{pages} pages of {} bytes, {AT_ONCE} at once: the pool, with politeness, caps and address checks on, beside a bare \
+         reqwest loop in the same process.",
+        nginx::PAGE_BYTES
+    ));
+    let runtime = tokio::runtime::Runtime::new()?;
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("out");
     fs::create_dir(&out)?;
-
-    match Nginx::start(folder.path(), PAGES) {
-        Ok(nginx) => {
-            println!(
-                "{PAGES} pages of about {PAGE_BYTES} bytes from nginx, {AT_ONCE} at once, {rounds} rounds"
-            );
-            println!("\nBodies written to files:");
-            compare(&nginx.urls, rounds, Some(&out)).await?;
-            println!("\nBodies thrown away:");
-            compare(&nginx.urls, rounds, None).await?;
+    let nginx = Nginx::start(folder.path(), pages)?;
+    for (written, share) in [(Some(out.as_path()), 0.4), (None, 0.25)] {
+        let (bare, pool) =
+            runtime.block_on(compare(bench, share, &nginx.urls, rounds, written, &mut sheet))?;
+        let rate = |side: &Side| side.seconds.map(|seconds| pages as f64 / seconds);
+        let cpu = |side: &Side| side.cpu.map(|seconds| seconds * 1e6 / pages as f64);
+        let whither = if written.is_some() { "bodies written" } else { "bodies thrown away" };
+        let mut row = Row::new(format!("nginx, {whither}"), "pages/s", Better::Higher, rate(&pool))
+            .ceiling("bare loop", rate(&bare));
+        if written.is_some() {
+            row = row.target(Of::Ceiling, 0.9);
+            row.peers = peers(bench, folder.path(), &nginx.urls, rounds, &mut sheet)?
+                .iter()
+                .map(|peer| peer.figure("seconds", |seconds| pages as f64 / seconds))
+                .collect();
         }
-        Err(error) => println!("nginx does not start here ({error}); the case without delay is left out"),
+        sheet.rows.push(row);
+        let cost = Row::new(format!("CPU, {whither}"), "µs a page", Better::Lower, cpu(&pool));
+        sheet.rows.push(cost.ceiling("bare loop", cpu(&bare)));
     }
-
-    let urls = delayed_server().await?;
-    let ideal = DELAY * PAGES.div_ceil(AT_ONCE) as u32;
-    println!("\n{PAGES} pages, each after {DELAY:?}, {AT_ONCE} at once, ideal {:.3} s", ideal.as_secs_f64());
-    let (mut bare, mut pool) = (Side::default(), Side::default());
-    for _ in 0..rounds.min(5) {
-        bare.push(bare_loop(&urls, None).await?);
-        pool.push(through_the_pool(&urls, None).await?);
-    }
-    for (name, times) in [("bare loop", bare), ("pool", pool)] {
-        println!("{name:>10}: {:.3} of the ideal", times.seconds.median() / ideal.as_secs_f64());
-        times.report(name);
-    }
-    Ok(())
+    runtime.block_on(slow_answers(bench, pages, rounds, &mut sheet))?;
+    Ok(sheet)
 }
 
-async fn compare(urls: &[Url], rounds: usize, written: Option<&Path>) -> Result<(), AnyError> {
+/// Both sides over the same pages.
+async fn compare(
+    bench: &Bench,
+    share: f64,
+    urls: &[Url],
+    rounds: usize,
+    written: Option<&Path>,
+    sheet: &mut Sheet,
+) -> Result<(Side, Side), AnyError> {
+    let right = |page| digest(&nginx::page_text(page as usize));
+    let what = "every page came once, with its own body";
     // One of each to warm the page cache.
     bare_loop(urls, written).await?;
     through_the_pool(urls, written).await?;
     let (mut bare, mut pool) = (Side::default(), Side::default());
-    for round in 0..rounds {
+    for round in bench.rounds(rounds, share) {
         // Whichever goes first, neither always follows the other.
-        let (first, second) = if round % 2 == 0 {
-            let first = bare_loop(urls, written).await?;
-            (first, through_the_pool(urls, written).await?)
-        } else {
-            let second = through_the_pool(urls, written).await?;
-            (bare_loop(urls, written).await?, second)
+        for turn in 0..2 {
+            let of_pool = (round + turn) % 2 == 0;
+            let run = if of_pool {
+                through_the_pool(urls, written).await?
+            } else {
+                bare_loop(urls, written).await?
+            };
+            sheet.check(what, &run.ledger.breaches(right));
+            if let Some(out) = written {
+                sheet.check("the files hold the pages", &misfiled(out, urls.len())?);
+            }
+            if of_pool { pool.push(&run) } else { bare.push(&run) }
+        }
+    }
+    Ok((bare, pool))
+}
+
+/// Breaches of a folder that must hold every page once, whatever the names of its files.
+fn misfiled(out: &Path, pages: usize) -> Result<Vec<Breach>, AnyError> {
+    let mut ledger = Ledger::new(pages);
+    for entry in fs::read_dir(out)? {
+        let path = entry?.path();
+        let body = fs::read(&path)?;
+        ledger.take(nginx::page_of(&body).unwrap_or(u64::MAX), Some(digest(&body)));
+        // What the next round leaves must be its own.
+        fs::remove_file(&path)?;
+    }
+    Ok(ledger.breaches(|page| digest(&nginx::page_text(page as usize))))
+}
+
+/// Peers over the same pages, bodies written.
+fn peers(
+    bench: &Bench,
+    folder: &Path,
+    urls: &[Url],
+    rounds: usize,
+    sheet: &mut Sheet,
+) -> Result<Vec<Peer>, AnyError> {
+    let list = folder.join("urls.txt");
+    fs::write(&list, urls.iter().map(|url| format!("{url}\n")).collect::<String>())?;
+    let out = folder.join("peer");
+    let mut peers = Vec::new();
+    for name in PEERS {
+        let keys = || {
+            let _nothing_there = fs::remove_dir_all(&out);
+            fs::create_dir(&out)?;
+            Ok(vec![
+                ("urls", list.display().to_string()),
+                ("concurrency", AT_ONCE.to_string()),
+                ("out", out.display().to_string()),
+            ])
         };
-        bare.push(first);
-        pool.push(second);
+        let verify = || match misfiled(&out, urls.len())?.as_slice() {
+            [] => Ok(()),
+            breaches => Err(crate::breach::told(breaches).into()),
+        };
+        let peer = Peer::measure(bench.peers.as_ref(), name, "fetch", rounds, PATIENCE, keys, verify);
+        peers.push(peer);
     }
-    bare.report("bare loop");
-    pool.report("pool");
-    println!("     ratio of speeds, by round: {}", bare.seconds.per(&pool.seconds));
+    if bench.peers.is_some() {
+        sheet.note("a peer's figure counts only if its files hold every page");
+    }
+    Ok(peers)
+}
+
+/// Both sides over answers that take their time.
+async fn slow_answers(bench: &Bench, pages: usize, rounds: usize, sheet: &mut Sheet) -> Result<(), AnyError> {
+    let urls = slow::serve(pages, DELAY).await?;
+    let ideal = (DELAY * pages.div_ceil(AT_ONCE) as u32).as_secs_f64();
+    let right = |page| digest(&nginx::page_text(page as usize));
+    let (mut bare, mut pool) = (Figures::default(), Figures::default());
+    for _ in bench.rounds(rounds.min(5), 0.35) {
+        // They wait: at once they do not stand in each other's way.
+        let (one, other) = tokio::join!(bare_loop(&urls, None), through_the_pool(&urls, None));
+        let (one, other) = (one?, other?);
+        sheet.check("every slow page came once", &other.ledger.breaches(right));
+        bare.push(one.seconds);
+        pool.push(other.seconds);
+    }
+    sheet.rows.push(
+        Row::new(format!("each answer after {} ms", DELAY.as_millis()), "s", Better::Lower, pool)
+            .ideal(ideal)
+            .ceiling("bare loop", bare)
+            .target(Of::Ideal, 1.05),
+    );
     Ok(())
-}
-
-/// What the pool is measured against: a client and nothing else.
-async fn bare_loop(urls: &[Url], written: Option<&Path>) -> Result<Run, AnyError> {
-    let client = reqwest::Client::builder().no_proxy().build()?;
-    let urls: Arc<[Url]> = urls.into();
-    let next = Arc::new(AtomicUsize::new(0));
-    let out = written.map(Path::to_path_buf);
-    let (start, cpu) = (Instant::now(), cpu_seconds());
-    let mut tasks = JoinSet::new();
-    for _ in 0..AT_ONCE {
-        let (client, urls, next, out) = (client.clone(), Arc::clone(&urls), Arc::clone(&next), out.clone());
-        tasks.spawn(async move {
-            let mut bytes = 0;
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(url) = urls.get(at) else { return Ok::<_, AnyError>(bytes) };
-                let body = client.get(url.clone()).send().await?.error_for_status()?.bytes().await?;
-                bytes += body.len();
-                write(out.as_deref(), at, &body)?;
-            }
-        });
-    }
-    let mut bytes = 0;
-    while let Some(done) = tasks.join_next().await {
-        bytes += done??;
-    }
-    let run = Run { seconds: start.elapsed().as_secs_f64(), cpu: cpu_seconds() - cpu };
-    assert_eq!(bytes, PAGES * PAGE_BYTES, "every page came whole");
-    Ok(run)
-}
-
-async fn through_the_pool(urls: &[Url], written: Option<&Path>) -> Result<Run, AnyError> {
-    let fetcher = HttpFetcher::new(FetchLimits::default())?;
-    let urls = urls.to_vec();
-    let (start, cpu) = (Instant::now(), cpu_seconds());
-    let settings = PoolSettings { max_workers: AT_ONCE, ..PoolSettings::default() };
-    let (input, mut output) = Pool::start(fetcher, settings, Shutdown::new());
-    tokio::spawn(async move {
-        for (payload, url) in urls.into_iter().enumerate() {
-            let request = FetchRequest { private_allowed: true, ..FetchRequest::document(url) };
-            if input.send(Order { request, payload }).await.is_err() {
-                return;
-            }
-        }
-    });
-    let out = written.map(Path::to_path_buf);
-    let taking = tokio::spawn(async move {
-        let (mut bytes, mut writing) = (0, JoinSet::new());
-        while let Some(outcome) = output.next().await {
-            match outcome {
-                Outcome::Fetched(at, page) => {
-                    bytes += page.body.len();
-                    if let Some(out) = out.clone() {
-                        // As many write at once as in the bare loop.
-                        if writing.len() == AT_ONCE
-                            && let Some(written) = writing.join_next().await
-                        {
-                            written??;
-                        }
-                        writing.spawn(async move { write(Some(&out), at, &page.body) });
-                    }
-                }
-                Outcome::Failed(_, failure) => return Err(failure.into()),
-                Outcome::HandedBack(_) => return Err("a page was handed back".into()),
-            }
-        }
-        while let Some(written) = writing.join_next().await {
-            written??;
-        }
-        Ok::<_, AnyError>(bytes)
-    });
-    let bytes = taking.await??;
-    let run = Run { seconds: start.elapsed().as_secs_f64(), cpu: cpu_seconds() - cpu };
-    assert_eq!(bytes, PAGES * PAGE_BYTES, "every page came whole");
-    Ok(run)
-}
-
-fn write(out: Option<&Path>, at: usize, body: &[u8]) -> io::Result<()> {
-    out.map_or(Ok(()), |out| fs::write(out.join(at.to_string()), body))
-}
-
-/// One round of one side.
-#[derive(Clone, Copy)]
-struct Run {
-    seconds: f64,
-    /// CPU time of this process, all threads.
-    cpu: f64,
-}
-
-/// All rounds of one side.
-#[derive(Default)]
-struct Side {
-    seconds: Figures,
-    cpu: Figures,
-}
-
-impl Side {
-    fn push(&mut self, run: Run) {
-        self.seconds.push(run.seconds);
-        self.cpu.push(run.cpu);
-    }
-
-    fn report(&self, name: &str) {
-        let per_second = PAGES as f64 / self.seconds.median();
-        println!("{name:>10}: {} s, {per_second:.0} pages/s, {} s of CPU", self.seconds, self.cpu);
-    }
-}
-
-/// CPU time of this process so far: user and system, of all threads. 0 where it cannot be told.
-fn cpu_seconds() -> f64 {
-    /// Clock ticks a second: fixed for programs on Linux, whatever the kernel's own is (proc(5), `USER_HZ`).
-    const TICKS: f64 = 100.0;
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name of the program, in parentheses, may hold spaces; `utime` and `stime` are fields 14 and 15.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>()
-        / TICKS
-}
-
-/// A server in this process that takes its time for each answer.
-async fn delayed_server() -> Result<Vec<Url>, AnyError> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {PAGE_BYTES}\r\n\r\n");
-    let answer: Arc<[u8]> = [head.into_bytes(), page_text(0)].concat().into();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let answer = Arc::clone(&answer);
-            tokio::spawn(async move {
-                let mut request = Vec::new();
-                while stream.read_buf(&mut request).await.is_ok_and(|read| read > 0) {
-                    if request.ends_with(b"\r\n\r\n") {
-                        request.clear();
-                        tokio::time::sleep(DELAY).await;
-                        if stream.write_all(&answer).await.is_err() {
-                            return;
-                        }
-                    }
-                }
-            });
-        }
-    });
-    Ok((0..PAGES).map(|page| Url::parse(&format!("http://{address}/{page}"))).collect::<Result<_, _>>()?)
 }

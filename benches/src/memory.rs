@@ -2,39 +2,71 @@
 
 use std::{ffi::OsString, fs};
 
-use crate::{AnyError, nginx::Nginx, program};
+use clap::Args;
 
-/// Measures one run for each size, over pages that differ, served by a private nginx.
-pub(crate) fn measure(sizes: &[usize]) -> Result<(), AnyError> {
-    let folder = tempfile::tempdir()?;
-    let most = sizes.iter().copied().max().unwrap_or_default();
-    let nginx = Nginx::start(folder.path(), most)?;
-    println!(
-        "{:>8}  {:>8}  {:>9}  peak memory of the coordinator and its children",
-        "pages", "seconds", "pages/s"
+use crate::{
+    AnyError,
+    bench::Bench,
+    check,
+    figures::Figures,
+    nginx::Nginx,
+    program,
+    row::{Better, Of, Row},
+    sheet::Sheet,
+};
+
+/// How much more the largest set may need than the smallest.
+const FLAT: f64 = 1.1;
+const ROUNDS: usize = 5;
+
+/// What is asked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Settings {
+    /// Sizes of the set, in pages, from the smallest
+    #[arg(default_values_t = [2_500, 10_000])]
+    pages: Vec<usize>,
+}
+
+/// Measures one run for each size and round, over pages that differ, served by a private nginx.
+pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyError> {
+    let mut sheet = Sheet::new(
+        "A whole run over pages of a local nginx, 32 at once: the most memory that the coordinator and its children had at one \
+         moment (proportional set size, looked at every 20 ms), as the set grows.",
     );
-    for &pages in sizes {
-        let urls: Vec<_> = nginx.urls.iter().take(pages).map(url::Url::as_str).collect();
-        let list = folder.path().join("urls.txt");
-        fs::write(&list, urls.join("\n"))?;
-        let out = folder.path().join("out");
-        let mut source = OsString::from("@");
-        source.push(&list);
-        let arguments: [OsString; 5] =
-            [source, "--out".into(), out.clone().into(), "--max-workers".into(), "32".into()];
-        let taken = program::run(&arguments, true)?;
-        let records = program::records(&out)?;
-        let ok = records.iter().filter(|record| record["status"] == "ok").count();
-        if ok != pages {
-            return Err(format!("{ok} of {pages} pages are ok").into());
+    let folder = tempfile::tempdir()?;
+    let most = settings.pages.iter().copied().max().unwrap_or_default();
+    let nginx = Nginx::start(folder.path(), most)?;
+    let mut sizes: Vec<(usize, Figures, Figures)> =
+        settings.pages.iter().map(|pages| (*pages, Figures::default(), Figures::default())).collect();
+    for _ in bench.rounds(ROUNDS, 0.8) {
+        for (pages, memory, rate) in &mut sizes {
+            let urls: Vec<_> = nginx.urls.iter().take(*pages).map(url::Url::as_str).collect();
+            let list = folder.path().join("urls.txt");
+            fs::write(&list, urls.join("\n"))?;
+            let out = folder.path().join("out");
+            let mut source = OsString::from("@");
+            source.push(&list);
+            let arguments: [OsString; 5] =
+                [source, "--out".into(), out.clone().into(), "--max-workers".into(), "32".into()];
+            let taken = program::run(bench, folder.path(), &arguments, &[], true)?;
+            let found = fs::read_to_string(out.join("results.jsonl"))?;
+            let breaches = check::untrue(&nginx.first(*pages), &found);
+            sheet.check("every page has one record, and what it says is what the page holds", &breaches);
+            fs::remove_dir_all(&out)?;
+            memory.push(taken.peak_bytes as f64 / f64::from(1 << 20));
+            rate.push(*pages as f64 / taken.seconds);
         }
-        fs::remove_dir_all(&out)?;
-        println!(
-            "{pages:>8}  {:>8.1}  {:>9.0}  {:.0} MiB",
-            taken.seconds,
-            pages as f64 / taken.seconds,
-            taken.peak_bytes as f64 / f64::from(1 << 20)
-        );
     }
-    Ok(())
+    let smallest = sizes.first().map(|(pages, memory, _)| (*pages, memory.clone()));
+    for (pages, memory, rate) in sizes {
+        let what = format!("peak memory, {pages} pages");
+        sheet.rows.push(Row::new(what, "MiB", Better::Lower, memory.clone()));
+        sheet.rows.push(Row::new(format!("whole run, {pages} pages"), "pages/s", Better::Higher, rate));
+        if let Some((least, smallest)) = smallest.as_ref().filter(|(least, _)| *least < pages) {
+            let what = format!("peak memory, {pages} pages ÷ {least} pages");
+            let growth = Row::new(what, "ratio", Better::Lower, memory.per(smallest));
+            sheet.rows.push(growth.ideal(1.0).target(Of::Figure, FLAT));
+        }
+    }
+    Ok(sheet)
 }

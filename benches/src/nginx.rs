@@ -9,9 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sheaf_common::id::ContentHash;
 use url::Url;
 
-use crate::AnyError;
+use crate::{
+    AnyError,
+    check::{Expected, Known},
+};
 
 /// Bytes of each page.
 pub(crate) const PAGE_BYTES: usize = 41_450;
@@ -75,6 +79,38 @@ impl Nginx {
     }
 }
 
+impl Nginx {
+    /// Its first pages, to check records by.
+    pub(crate) fn first(&self, count: usize) -> Pages {
+        Pages(count.min(self.urls.len()))
+    }
+}
+
+/// So many pages, from the first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pages(pub(crate) usize);
+
+impl Known for Pages {
+    fn count(&self) -> usize {
+        self.0
+    }
+
+    fn number(&self, source: &str) -> Option<usize> {
+        source.rsplit_once('/')?.1.strip_suffix(".html")?.parse().ok()
+    }
+
+    fn expected(&self, number: usize) -> Expected {
+        let text = page_text(number);
+        // The title and the mark-up are two words, which may or may not count as main text; the last word may be torn.
+        let words = String::from_utf8_lossy(&text).split_whitespace().count() as u64;
+        Expected {
+            sha256: ContentHash::of(&text).to_string(),
+            title: format!("Page {number}"),
+            words: words.saturating_sub(10)..=words + 10,
+        }
+    }
+}
+
 impl Drop for Nginx {
     fn drop(&mut self) {
         // The master passes SIGTERM on to its workers; a plain kill would leave them behind.
@@ -91,4 +127,11 @@ pub(crate) fn page_text(page: usize) -> Vec<u8> {
     }
     text.truncate(PAGE_BYTES);
     text
+}
+
+/// The number of a page, by its text; `None` where it is no page.
+pub(crate) fn page_of(text: &[u8]) -> Option<u64> {
+    let number = text.strip_prefix(b"<!doctype html><title>Page ")?;
+    let end = number.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(number.get(..end)?).ok()?.parse().ok()
 }

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::AnyError;
+use crate::{AnyError, bench::Bench, descendants};
 
 /// Pause between two looks at a process's memory.
 const LOOK: Duration = Duration::from_millis(20);
@@ -37,24 +37,32 @@ pub(crate) fn named(name: &str, folder: Option<&Path>) -> Result<PathBuf, AnyErr
     Err(format!("{} does not exist: run {build} first", program.display()).into())
 }
 
-/// The coordinator beside this program.
-pub(crate) fn coordinator() -> Result<PathBuf, AnyError> {
-    named("coordinator", None)
-}
-
-/// Runs the coordinator to its end; an exit status other than 0 and 3 is an error.
-pub(crate) fn run<A: AsRef<OsStr>>(arguments: &[A], watch_memory: bool) -> Result<Taken, AnyError> {
+/// Runs the coordinator in `folder` to its end, with nothing of this program's environment but `variables`: no key and no
+/// configuration of the person who measures takes part. An exit status other than 0 and 3 is an error.
+pub(crate) fn run<A: AsRef<OsStr>>(
+    bench: &Bench,
+    folder: &Path,
+    arguments: &[A],
+    variables: &[(&str, &str)],
+    watch_memory: bool,
+) -> Result<Taken, AnyError> {
+    let program = named("coordinator", bench.programs.as_deref())?;
     let begun = Instant::now();
-    let mut process = Command::new(coordinator()?)
+    let mut process = Command::new(program)
         .arg("run")
         .args(arguments)
         .args(["--progress", "none"])
+        .current_dir(folder)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()?;
     let mut peak_bytes = 0;
     if watch_memory {
         while process.try_wait()?.is_none() {
-            peak_bytes = peak_bytes.max(tree_bytes(process.id()));
+            peak_bytes = peak_bytes.max(tree_bytes(process.id().cast_signed()));
             thread::sleep(LOOK);
         }
     }
@@ -66,19 +74,31 @@ pub(crate) fn run<A: AsRef<OsStr>>(arguments: &[A], watch_memory: bool) -> Resul
     Ok(Taken { seconds, peak_bytes })
 }
 
-/// Proportional set size of a process and its children.
-fn tree_bytes(process: u32) -> u64 {
-    let children =
-        fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten().flat_map(|task| {
-            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            children.split_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<u32>>()
-        });
+/// Proportional set size of a process and its descendants.
+pub(crate) fn tree_bytes(process: i32) -> u64 {
+    let below = descendants::of(process).into_iter();
+    std::iter::once(process).chain(below).map(proportional_bytes).sum()
+}
+
+fn proportional_bytes(process: i32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
     let kilobytes: u64 = rollup
         .lines()
         .find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB")?.trim().parse().ok())
         .unwrap_or_default();
-    kilobytes * 1024 + children.map(tree_bytes).sum::<u64>()
+    kilobytes * 1024
+}
+
+/// CPU time of a process so far, user and system, of all its threads and of the children it has waited for, in seconds. 0
+/// where it cannot be told.
+pub(crate) fn cpu_seconds(process: &str) -> f64 {
+    /// Clock ticks a second: fixed for programs on Linux, whatever the kernel's own is (proc(5), `USER_HZ`).
+    const TICKS: f64 = 100.0;
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name of the program, in parentheses, may hold spaces; `utime` to `cstime` are fields 14 to 17.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks = fields.split_whitespace().skip(11).take(4).filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / TICKS
 }
 
 /// The records of a run without what differs from run to run.
@@ -93,4 +113,13 @@ pub(crate) fn records(out: &Path) -> Result<Vec<Value>, AnyError> {
             Ok(record)
         })
         .collect()
+}
+
+/// Most resident memory that a process has had, in bytes; 0 where it cannot be told.
+pub(crate) fn peak_bytes(process: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+    kilobytes.unwrap_or_default() * 1024.0
 }

@@ -17,7 +17,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::AnyError;
+use crate::{AnyError, ledger::digest};
 
 /// What it does.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -40,11 +40,22 @@ pub(crate) struct Settings {
     /// Every so many-th document fails for good with a 400
     #[arg(long)]
     pub(crate) fails: Option<u64>,
+    /// What its answers follow from, beside their requests: nobody else knows it [default: another one each time]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { latency_ms: 500, requests: None, tokens: None, bucket: 10.0, in_flight: None, fails: None }
+        Self {
+            latency_ms: 500,
+            requests: None,
+            tokens: None,
+            bucket: 10.0,
+            in_flight: None,
+            fails: None,
+            seed: None,
+        }
     }
 }
 
@@ -61,13 +72,15 @@ pub(crate) struct Seen {
 pub(crate) struct Provider {
     process: Child,
     address: String,
+    seed: u64,
 }
 
 impl Provider {
     /// Starts one.
     pub(crate) fn start(settings: Settings) -> Result<Self, AnyError> {
+        let seed = settings.seed.unwrap_or_else(|| fastrand::u64(..));
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("provider");
+        command.args(["provider", "--seed", &seed.to_string()]);
         for (name, value) in [
             ("--latency-ms", Some(settings.latency_ms.to_string())),
             ("--requests", settings.requests.map(|number| number.to_string())),
@@ -88,12 +101,17 @@ impl Provider {
         if address.trim().is_empty() {
             return Err("the provider did not start".into());
         }
-        Ok(Self { process, address: address.trim().to_owned() })
+        Ok(Self { process, address: address.trim().to_owned(), seed })
     }
 
     /// Where OpenAI's interface begins.
     pub(crate) fn url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// What its answer to a request of this number carries.
+    pub(crate) fn secret(&self, number: u64) -> u64 {
+        secret(self.seed, number)
     }
 
     /// What it has seen so far.
@@ -192,11 +210,25 @@ fn reply(status: &str, headers: &str, body: &str) -> String {
 /// What stands before a document's number, in requests and in their answers.
 pub(crate) const MARK: &str = "Document #";
 
+/// What stands before a notice's number: a document of a whole run.
+pub(crate) const NOTICE: &str = "Notice no. ";
+
+/// What an answer carries: only the provider, which has seen the request, and who has started it can know it.
+fn secret(seed: u64, number: u64) -> u64 {
+    digest(&[seed.to_be_bytes(), number.to_be_bytes()].concat())
+}
+
+/// The digest that an answer to the request of this number carries; `None` for an answer to another.
+pub(crate) fn digest_of(mark: &str, answer: &str, number: u64) -> Option<u64> {
+    let (answered, digest) = answer.strip_prefix(mark)?.split_once(": ")?;
+    (answered.parse() == Ok(number)).then(|| u64::from_str_radix(digest, 16).ok())?
+}
+
 /// Tokens of each request, input and output together, as this provider counts them.
 pub(crate) const TOKENS: u64 = 30;
 
-/// An answer that satisfies the built-in recipe.
-const OVERVIEW: &str = r#"{"summary":"A crane.","key_points":[],"keywords":["crane"],"document_type":"minutes","confidence":0.9}"#;
+/// An answer that satisfies the built-in recipe, as JSON in a JSON string, but for its summary.
+const OVERVIEW: &str = r#"{\"summary\":\"SUMMARY\",\"key_points\":[],\"keywords\":[\"crane\"],\"document_type\":\"minutes\",\"confidence\":0.9}"#;
 
 impl State {
     fn counts(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -208,8 +240,11 @@ impl State {
             let body = format!(r#"{{"error":{{"message":"no","type":"{kind}","code":"{kind}"}}}}"#);
             reply(status, headers, &body)
         };
-        let number = body.split_once(MARK).map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit));
-        let number = number.and_then(|digits| digits.collect::<String>().parse::<u64>().ok());
+        let numbered = |mark: &str| {
+            let digits = body.split_once(mark)?.1.chars().take_while(char::is_ascii_digit);
+            digits.collect::<String>().parse::<u64>().ok()
+        };
+        let number = numbered(MARK);
         if let Err(wait) = self.admit() {
             self.counts().seen.refused += 1;
             let headers = format!("Retry-After: {}\r\n", wait.as_secs_f64().ceil().max(1.0));
@@ -224,10 +259,11 @@ impl State {
             return error("400 Bad Request", "", "invalid_request_error");
         }
         counts.seen.answered += 1;
-        let content = match number {
-            Some(number) => format!("{MARK}{number}"),
-            // A document of a whole run: what its recipe asks for, as JSON in a JSON string.
-            None => OVERVIEW.replace('"', r#"\""#),
+        let seed = self.settings.seed.unwrap_or_default();
+        let carries = |mark: &str, number| format!("{mark}{number}: {:016x}", secret(seed, number));
+        let content = match (number, numbered(NOTICE)) {
+            (Some(number), _) => carries(MARK, number),
+            (None, notice) => OVERVIEW.replace("SUMMARY", &carries(NOTICE, notice.unwrap_or(u64::MAX))),
         };
         let body = format!(
             r#"{{"object":"chat.completion","model":"bench","choices":[{{"index":0,"message":{{"role":"assistant","content":"{content}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":20,"completion_tokens":10,"total_tokens":{TOKENS}}}}}"#,

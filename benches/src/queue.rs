@@ -1,49 +1,199 @@
-//! The queue in Redis: jobs of 2 KB without work, pushed in bulk and one by one, drained with results kept and leases
-//! fenced, beside what the same Redis does for a bare client.
+//! The queue in Redis: jobs of 2 KB, pushed in bulk and one by one, drained with results kept and leases fenced, beside what
+//! the same Redis does for a bare client. The work of a job is a digest of its body, so that each result can be held to it.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | `job` | a job, its work and its outcome |
+//! | `flow` | pushing and draining any queue |
+//! | `meter` | what Redis spends |
+//! | `bare` | the ceiling |
+//! | `beside` | the peers |
 
 mod bare;
+mod beside;
+mod flow;
+mod job;
 mod meter;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
-use bytes::Bytes;
+use clap::Args;
 use sheaf_common::{
-    fault::{Fault, FaultKind},
-    id::{ContentHash, DocumentId, RunId, WorkerId},
-    job::{AttemptCounters, Job, Priority},
-    queue::{Commit, JobQueue, Leased, RedisLimits, RedisQueue},
-    record::Outcome,
+    id::RunId,
+    queue::{RedisLimits, RedisQueue},
     redis::{Patience, stand::RedisStand},
 };
-use tokio::{runtime::Runtime, task::JoinSet};
+use tokio::runtime::Runtime;
 
-use self::meter::{Cost, Meter};
-use crate::{AnyError, figures::Figures};
+pub(crate) use self::meter::{Cost, Meter};
+use self::{beside::Beside, flow::drain, job::BODY};
+use crate::{
+    AnyError,
+    bench::Bench,
+    chaos,
+    figures::Figures,
+    machine,
+    row::{Better, Of, Row},
+    sheet::Sheet,
+};
 
-/// Bytes of a job's body.
-const BODY: usize = 2_000;
-/// Tasks that push at once in bulk.
-const PUSHERS: usize = 512;
 /// Workers, each a queue of its own as a process would have.
 const WORKERS: usize = 2;
-/// Jobs that a worker leases and works on at once.
-const SLOTS: usize = 256;
-/// How long a lease call waits; also how long the last one of a drain does.
-const WAIT: Duration = Duration::from_millis(200);
 
-/// What the fastest peers did that keep their jobs, on two cores, with the versions of November 2026.
-const PEERS: &str = "\
-for comparison, jobs/s in bulk, drained; Redis µs and commands a job, measured apart from this run:
-  BullMQ 6.7                   16,300; 17,400; 48 and 24
-  apalis-redis 1.0, with lock  39,600; 12,800; 71 and 10
-  streaq                       12,900;  2,100; 107 and 20
-  Celery 5.7                    1,700;  1,300; 191 and 14";
+/// What is asked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Settings {
+    /// Rounds
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
+    /// Jobs in each round
+    #[arg(long, default_value_t = 100_000)]
+    jobs: usize,
+    /// Jobs of one more round with a large backlog; 0 leaves it out
+    #[arg(long, default_value_t = 1_000_000)]
+    backlog: usize,
+    /// Workers that are killed with kill -9 to measure how soon their jobs are back; 0 leaves it out
+    #[arg(long, default_value_t = 5)]
+    kills: usize,
+}
+
+/// What all rounds measured.
+#[derive(Default)]
+struct Measured {
+    push: Figures,
+    single: Figures,
+    drain: Figures,
+    bare_push: Figures,
+    bare_drain: Figures,
+    benchmark: Figures,
+    push_costs: Vec<Cost>,
+    drain_costs: Vec<Cost>,
+}
+
+/// A Redis of this scenario's own.
+///
+/// # Errors
+///
+/// It is not installed.
+pub(crate) fn stand(arguments: &[&str]) -> Result<RedisStand, AnyError> {
+    if !machine::installed("redis-server") {
+        return Err("redis-server is not on the PATH: apt-get install redis-server".into());
+    }
+    Ok(RedisStand::start(arguments))
+}
+
+/// Measures, and holds each round's results to its jobs.
+pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let stand = stand(&[])?;
+    let mut sheet = Sheet::new(format!(
+        "Jobs of {BODY} bytes whose work is a digest of the body; {WORKERS} workers of {} slots; results kept, leases fenced; \
+         Redis with its append-only file on (everysec), on the same cores as all clients.",
+        flow::SLOTS
+    ));
+    let mut all = Measured::default();
+    for round in bench.rounds(settings.rounds as usize, 0.45) {
+        all.round(&runtime, &stand, round, settings.jobs, &mut sheet)?;
+    }
+    let backlog = (settings.backlog > 0)
+        .then(|| round_of(&runtime, &stand, "backlog", settings.backlog, &mut sheet))
+        .transpose()?;
+    let recovery = (settings.kills > 0)
+        .then(|| chaos::recovery(&runtime, bench, settings.kills, &mut sheet))
+        .transpose()?
+        .unwrap_or_default();
+    let beside = Beside::measure(bench, settings.rounds as usize);
+    all.rows(&mut sheet, &beside);
+    if let Some(backlog) = backlog {
+        let (pushed, drained) = (Figures::of(backlog.pushed), Figures::of(backlog.drained));
+        sheet.rows.extend([
+            Row::new("enqueue, a backlog", "jobs/s", Better::Higher, pushed).ceiling("our bulk", all.push),
+            Row::new("drain a backlog", "jobs/s", Better::Higher, drained)
+                .ceiling("our drain of a round", all.drain)
+                .target(Of::Ceiling, 0.8),
+        ]);
+        sheet
+            .note(format!("the backlog is {} jobs, pushed before the first worker begins", settings.backlog));
+    }
+    let after = |what: &str, unit: &str, metric: &str, ours: Figures| {
+        Row::new(what, unit, Better::Lower, ours).peers(beside.column(metric, |value| value))
+    };
+    let none = if recovery.rounds() > 0 && sheet.is_sound() { Figures::of(0.0) } else { Figures::default() };
+    sheet.rows.extend([
+        after("kill -9 of a worker, until its jobs are back", "s", "recovery", recovery)
+            .target(Of::Figure, 5.0),
+        after("the same, peers at their best settings", "s", "recovery_tuned", Figures::default()),
+        after("lost after it", "jobs", "lost", none.clone()).target(Of::Figure, 0.0),
+        after("results doubled after it", "jobs", "doubled", none).target(Of::Figure, 0.0),
+    ]);
+    Ok(sheet)
+}
+
+impl Measured {
+    fn round(
+        &mut self,
+        runtime: &Runtime,
+        stand: &RedisStand,
+        round: usize,
+        jobs: usize,
+        sheet: &mut Sheet,
+    ) -> Result<(), AnyError> {
+        if let Some(rate) = bare::benchmark(stand, jobs) {
+            self.benchmark.push(rate);
+        }
+        self.bare_push.push(bare::push(runtime, stand, jobs)?);
+        self.bare_drain.push(bare::drain(runtime, stand, jobs)?);
+        let some = (jobs / 10).max(1);
+        let single = runtime.block_on(async {
+            let queue = open(stand, "one-by-one", some, true).await?;
+            let rate = flow::push_one_by_one(&queue, queue.run(), some).await?;
+            queue.purge().await?;
+            Ok::<_, AnyError>(rate)
+        })?;
+        self.single.push(single);
+        let measured = round_of(runtime, stand, &format!("round-{round}"), jobs, sheet)?;
+        self.push.push(measured.pushed);
+        self.drain.push(measured.drained);
+        self.push_costs.push(measured.push_cost);
+        self.drain_costs.push(measured.drain_cost);
+        Ok(())
+    }
+
+    fn rows(&self, sheet: &mut Sheet, beside: &Beside) {
+        let same = |value| value;
+        let costs = |of: fn(&Cost) -> f64| {
+            let both = self.push_costs.iter().zip(&self.drain_costs);
+            both.map(|(push, drain)| of(push) + of(drain)).collect::<Figures>()
+        };
+        let row = Row::new;
+        sheet.rows.extend([
+            row("enqueue, bulk", "jobs/s", Better::Higher, self.push.clone())
+                .ceiling("bare pipelined XADD", self.bare_push.clone())
+                .target(Of::Figure, 60_000.0)
+                .peers(beside.column("enqueue_bulk", same)),
+            row("enqueue, one by one", "jobs/s", Better::Higher, self.single.clone())
+                .peers(beside.column("enqueue_one", same)),
+            row("drain", "jobs/s", Better::Higher, self.drain.clone())
+                .ceiling("bare read 100, keep, acknowledge, delete", self.bare_drain.clone())
+                .target(Of::Figure, 50_000.0)
+                .peers(beside.column("drain", same)),
+            row("Redis CPU, pushed and drained", "µs a job", Better::Lower, costs(Cost::cpu_us))
+                .target(Of::Figure, 15.0)
+                .peers(beside.column("redis_us", same)),
+            row("Redis commands, pushed and drained", "a job", Better::Lower, costs(Cost::commands))
+                .target(Of::Figure, 4.0)
+                .peers(beside.column("redis_commands", same)),
+            row("bytes to Redis", "a job", Better::Lower, costs(Cost::bytes_in)).ideal(BODY as f64),
+            row("bytes from Redis", "a job", Better::Lower, costs(Cost::bytes_out)).ideal(BODY as f64),
+        ]);
+        if self.benchmark.rounds() == 0 {
+            sheet.note("redis-benchmark is not installed (package redis-tools)");
+        } else {
+            let shown = crate::number::spread(&self.benchmark);
+            sheet.note(format!("redis-benchmark -P 100 XADD of the same bytes: {shown} a second"));
+        }
+    }
+}
 
 /// What one round measured.
 struct Round {
@@ -53,127 +203,33 @@ struct Round {
     drain_cost: Cost,
 }
 
-/// Measures `rounds` rounds of `jobs` jobs, and one of a backlog of `backlog` jobs.
-pub(crate) fn measure(rounds: usize, jobs: usize, backlog: usize) -> Result<(), AnyError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let stand = RedisStand::start(&[]);
-    println!(
-        "jobs of {BODY} bytes without work; append-only file on (everysec); {WORKERS} workers of {SLOTS} slots"
-    );
-    let (mut push, mut drain) = (Figures::default(), Figures::default());
-    let (mut bare_push, mut bare_drain, mut single) =
-        (Figures::default(), Figures::default(), Figures::default());
-    let mut benchmark = Figures::default();
-    let (mut push_cost, mut drain_cost) = (Cost::default(), Cost::default());
-    for round in 0..rounds {
-        if let Some(rate) = bare::benchmark(&stand, jobs) {
-            benchmark.push(rate);
-        }
-        bare_push.push(bare::push(&runtime, &stand, jobs)?);
-        bare_drain.push(bare::drain(&runtime, &stand, jobs)?);
-        single.push(one_by_one(&runtime, &stand, jobs / 10)?);
-        let measured = round_of(&runtime, &stand, &format!("round-{round}"), jobs)?;
-        push.push(measured.pushed);
-        drain.push(measured.drained);
-        (push_cost, drain_cost) = (measured.push_cost, measured.drain_cost);
-    }
-    println!(
-        "enqueue, bulk        {push} jobs/s; bare pipelined XADD {bare_push}; ratio {}",
-        push.per(&bare_push)
-    );
-    println!("redis-benchmark -P 100 XADD: {benchmark} (NaN: it is not installed; package redis-tools)");
-    println!("enqueue, one by one  {single} jobs/s");
-    println!(
-        "drain                {drain} jobs/s; bare read 100, keep, acknowledge, delete {bare_drain}; ratio {}",
-        drain.per(&bare_drain)
-    );
-    println!("enqueue: {push_cost}");
-    println!("drain:   {drain_cost}");
-    println!("{PEERS}");
-    if backlog > 0 {
-        let large = round_of(&runtime, &stand, "backlog", backlog)?;
-        println!(
-            "a backlog of {backlog}: enqueue {:.0} jobs/s, drain {:.0} jobs/s; drain: {}",
-            large.pushed, large.drained, large.drain_cost
-        );
-    }
-    Ok(())
-}
-
-fn round_of(runtime: &Runtime, stand: &RedisStand, run: &str, jobs: usize) -> Result<Round, AnyError> {
+fn round_of(
+    runtime: &Runtime,
+    stand: &RedisStand,
+    run: &str,
+    jobs: usize,
+    sheet: &mut Sheet,
+) -> Result<Round, AnyError> {
     runtime.block_on(async {
-        let coordinator = open(stand, run, jobs, true).await?;
+        let coordinator = Arc::new(open(stand, run, jobs, true).await?);
         let meter = Meter::new(stand).await?;
-
         let begun = meter.read(jobs).await?;
-        let at = Instant::now();
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut pushers = JoinSet::new();
-        for _ in 0..PUSHERS {
-            let (queue, next) = (coordinator.clone(), next.clone());
-            pushers.spawn(async move {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= jobs {
-                        return Ok(());
-                    }
-                    queue.push(job(queue.run(), number as u64)).await?;
-                }
-            });
-        }
-        while let Some(ended) = pushers.join_next().await {
-            ended?.map_err(|error: sheaf_common::queue::QueueError| error)?;
-        }
-        let pushed = jobs as f64 / at.elapsed().as_secs_f64();
+        let pushed = flow::push_all(&coordinator, coordinator.run(), jobs).await?;
         let push_cost = meter.read(jobs).await?.since(&begun);
 
         let begun = meter.read(jobs).await?;
-        let at = Instant::now();
-        let mut workers = JoinSet::new();
-        for worker in 0..WORKERS {
-            let queue = open(stand, run, jobs, false).await?;
-            workers.spawn(work(queue, WorkerId::new(format!("worker-{worker}"))));
+        let mut workers = Vec::with_capacity(WORKERS);
+        for _ in 0..WORKERS {
+            workers.push(Arc::new(open(stand, run, jobs, false).await?));
         }
-        let mut seen = vec![false; jobs];
-        let mut collected = 0;
-        let mut last = at;
-        while collected < jobs {
-            let batch = coordinator.collect(512, WAIT).await?;
-            for outcome in &batch.outcomes {
-                if std::mem::replace(&mut seen[outcome.sequence as usize], true) {
-                    return Err(format!("document {} has two outcomes", outcome.sequence).into());
-                }
-            }
-            collected += batch.outcomes.len();
-            last = Instant::now();
-            coordinator.confirm(batch.receipt).await?;
-            if at.elapsed() > Duration::from_mins(10) {
-                return Err(
-                    format!("{collected} of {jobs} outcomes after ten minutes: jobs were lost").into()
-                );
-            }
-        }
-        let drained = jobs as f64 / (last - at).as_secs_f64();
+        let drained = drain(&coordinator, &workers, jobs, job::outcome, flow::QUIET).await?;
         let drain_cost = meter.read(jobs).await?.since(&begun);
-        while let Some(ended) = workers.join_next().await {
-            ended??;
-        }
         coordinator.purge().await?;
-        Ok(Round { pushed, push_cost, drained, drain_cost })
-    })
-}
-
-/// Each push waits for the one before.
-fn one_by_one(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result<f64, AnyError> {
-    runtime.block_on(async {
-        let queue = open(stand, "one-by-one", jobs, true).await?;
-        let at = Instant::now();
-        for number in 0..jobs {
-            queue.push(job(queue.run(), number as u64)).await?;
-        }
-        let rate = jobs as f64 / at.elapsed().as_secs_f64();
-        queue.purge().await?;
-        Ok(rate)
+        sheet.check(
+            "every job has one result, and it carries the digest of the job's body",
+            &drained.ledger.breaches(job::right),
+        );
+        Ok(Round { pushed, push_cost, drained: drained.rate, drain_cost })
     })
 }
 
@@ -182,56 +238,4 @@ async fn open(stand: &RedisStand, run: &str, jobs: usize, make: bool) -> Result<
         RedisLimits { ready_jobs: jobs + 1, ready_bytes: usize::MAX >> 12, ..RedisLimits::default() };
     let connector = stand.connector().await;
     Ok(RedisQueue::open(connector, RunId::new(run), 1, limits, make, Patience::Endless).await?)
-}
-
-/// Leases, does nothing, commits, until nothing has come for a while.
-async fn work(queue: RedisQueue, id: WorkerId) -> Result<(), AnyError> {
-    let mut commits = JoinSet::new();
-    loop {
-        let leased = queue.lease(&id, SLOTS, WAIT).await?;
-        if leased.is_empty() {
-            break;
-        }
-        while commits.len() > SLOTS {
-            commits.join_next().await.transpose()?.transpose()?;
-        }
-        for leased in leased {
-            let (queue, id) = (queue.clone(), id.clone());
-            commits.spawn(async move {
-                match queue.commit(leased.token, outcome(&leased, &id)).await? {
-                    Commit::Committed => Ok::<_, AnyError>(()),
-                    other => Err(format!("a commit was answered with {other:?}").into()),
-                }
-            });
-        }
-    }
-    while let Some(ended) = commits.join_next().await {
-        ended??;
-    }
-    Ok(())
-}
-
-fn job(run: &RunId, number: u64) -> Job {
-    let mut body = format!("{number:016x}").repeat(BODY / 16);
-    body.truncate(BODY);
-    Job {
-        run: run.clone(),
-        id: DocumentId::of_source(&number.to_be_bytes()),
-        sequence: number,
-        source: format!("https://example.org/documents/{number}"),
-        final_url: Some(format!("https://example.org/documents/{number}")),
-        declared_content_type: Some("text/html; charset=utf-8".to_owned()),
-        file_name: None,
-        hash: ContentHash([0; 32]),
-        body: Bytes::from(body),
-        fetch_us: 1_000,
-        fetch_attempts: 1,
-        counters: AttemptCounters::default(),
-        priority: Priority::Normal,
-    }
-}
-
-fn outcome(leased: &Leased, id: &WorkerId) -> Outcome {
-    let fault = Fault::new(FaultKind::Empty, "a job without work", "");
-    Outcome::of(&leased.job, id, 0.0, Err(fault))
 }

@@ -50,17 +50,18 @@ fn processes_in(folder: &Path) -> Vec<String> {
 fn nothing_is_lost_or_doubled_whatever_is_killed() {
     let temporary = tempfile::tempdir().unwrap();
     let blows = ["--worker-kills", "2", "--coordinator-kills", "1", "--redis-kills", "1", "--stops", "0"];
-    let size = ["--jobs", "300", "--workers", "2", "--seconds", "8", "--json"];
+    let size = ["--jobs", "300", "--workers", "2", "--seconds", "8", "--json", "-"];
     let output = chaos(&[&blows[..], &size].concat(), temporary.path()).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["documents"], &report["dead_letters"]), (&300.into(), &0.into()));
-    assert_eq!(report["broken"], Value::Array(Vec::new()));
-    let blows = report["blows"].as_array().unwrap();
-    let of = |what: &str| blows.iter().filter(|blow| blow["what"] == what).count();
+    let sheet = &report["sheets"][0];
+    assert_eq!((&sheet["breaches"], &sheet["error"]), (&Value::Array(Vec::new()), &Value::Null));
+    assert!(sheet["notes"][0].as_str().unwrap().contains("given up 0"), "{sheet:#}");
+    let blows = sheet["tables"][0]["lines"].as_array().unwrap();
+    let of = |what: &str| blows.iter().filter(|blow| blow[1] == what).count();
     let fell = ["kill -9 of a worker", "kill -9 of the coordinator", "kill -9 of Redis"].map(of);
-    assert_eq!(fell, [2, 1, 1], "{report:#}");
-    assert!(blows.iter().all(|blow| blow["recovery_seconds"].is_f64()), "{report:#}");
+    assert_eq!(fell, [2, 1, 1], "{sheet:#}");
+    assert!(blows.iter().all(|blow| blow[3] != "never"), "{sheet:#}");
 }
 
 /// A run that is over before the blows fall proves nothing, and is not let pass for a proof.
@@ -85,7 +86,20 @@ fn ctrl_c_ends_everything_that_was_started() {
     let id = Pid::from_raw(bench.id().cast_signed()).unwrap();
     kill_process(id, Signal::INT).unwrap();
     until("the bench ends", || has_ended(&mut bench));
-    assert_eq!(bench.wait().unwrap().code(), Some(1));
+    assert_eq!(bench.wait().unwrap().code(), Some(130));
+    until("nothing is left behind", || processes_in(&folder).is_empty());
+}
+
+/// Whoever kills the bench itself leaves nothing behind either: the scenario sees its end.
+#[test]
+fn kill_9_of_the_bench_ends_everything_that_was_started() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().canonicalize().unwrap();
+    let mut bench = chaos(&["--jobs", "300", "--seconds", "20"], &folder);
+    let mut bench = bench.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the fleet is there", || processes_in(&folder).len() >= 6 || has_ended(&mut bench));
+    bench.kill().unwrap();
+    bench.wait().unwrap();
     until("nothing is left behind", || processes_in(&folder).is_empty());
 }
 

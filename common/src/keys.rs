@@ -87,6 +87,40 @@ pub fn limit(name: &str) -> String {
     format!("sheaf:{{limit:{fingerprint}}}:state")
 }
 
+/// Keys of what a run has handed in to a provider's endpoint for batches.
+#[derive(Debug, Clone)]
+pub struct BatchKeys {
+    /// Hash: what each open submission is and how far it has come.
+    pub open: String,
+    /// Hash: the open submission that holds a request, by the request's id.
+    pub held: String,
+    /// Hash: what became of a request, by its id.
+    pub outcomes: String,
+    /// Hash: how often a request was handed in for nothing, by its id.
+    pub tries: String,
+    /// Hash: who looks after an open submission, and until when.
+    pub leases: String,
+}
+
+impl BatchKeys {
+    /// Keys of `run`.
+    pub fn new(run: &RunId) -> Self {
+        let key = |name: &str| format!("sheaf:{{{run}:batches}}:{name}");
+        Self {
+            open: key("open"),
+            held: key("held"),
+            outcomes: key("outcomes"),
+            tries: key("tries"),
+            leases: key("leases"),
+        }
+    }
+
+    /// Every key, in the order in which scripts take them.
+    pub fn all(&self) -> [&str; 5] {
+        [&self.open, &self.held, &self.outcomes, &self.tries, &self.leases]
+    }
+}
+
 /// Keys of the ledger of a run's budget.
 #[derive(Debug, Clone)]
 pub struct BudgetKeys {

@@ -349,6 +349,8 @@ impl Parts<'_> {
                 Err(error) => error.into(),
                 Ok(_) => RunError::EndedEarly("recorder"),
             })),
+            // Batches may take a day: nobody who asks for an end waits for them.
+            () = shutdown.draining().cancelled(), if reviewer.is_some_and(|asks| asks.bulk().is_some()) => Ok(None),
             stopped = halted(reviewer) => Err(RunError::Model(stopped)),
             failed = self.working => {
                 Err(failed.map_or_else(RunError::from, |()| RunError::EndedEarly("worker")))

@@ -170,6 +170,8 @@ impl<Q: JobQueue> Worker<Q> {
                 return;
             }
             () = shutdown.stopping().cancelled() => None,
+            // A batch may take a day: whoever is given the document next finds it in the store.
+            () = shutdown.draining().cancelled(), if self.asks_in_bulk() => None,
         };
         let Some(outcome) = outcome else {
             report(self.queue.release(token, Release::HandBack).await.map(|_| ()));
@@ -200,6 +202,10 @@ impl<Q: JobQueue> Worker<Q> {
             }
             Err(error) => report(Err(error)),
         }
+    }
+
+    fn asks_in_bulk(&self) -> bool {
+        self.reviewer.as_ref().is_some_and(|reviewer| reviewer.bulk().is_some())
     }
 
     /// From job to outcome; `None` when the job is to be done later.

@@ -1,12 +1,13 @@
 //! The models of a run: which may be asked, what they can do, and the client that asks them.
 
-use std::{env, fs, io, path::Path};
+use std::{env, fs, io, path::Path, sync::Arc};
 
 use futures::future::join_all;
 use sheaf_common::{fault::said, record::Usage};
 use sheaf_llm::{
     BackendSpec, Client, ClientSettings, Cost, HttpBackend, Parallelism, Price, PriceTable, SharedBudget,
     SharedLimits, StatisticsSnapshot, ToldLimits,
+    bulk::{Bulk, BulkSettings, Store, Teller},
     config::{BackendConfig, ModelOptions, PoolConfig, Sources},
     detect::{Detection, detect},
 };
@@ -169,6 +170,48 @@ pub fn names(config: &PoolConfig, found: &[Detection]) -> Vec<String> {
         model.unwrap_or_else(|| format!("{} at {}", backend.provider.name(), backend.base_url))
     };
     config.chat().map(name).collect()
+}
+
+/// Says whether the first of the configured backends, which batches go to, has an endpoint for them, as far as that is known
+/// without asking it.
+pub fn may_bulk(config: &PoolConfig) -> Result<(), String> {
+    let Some(backend) = config.chat().next() else { return Ok(()) };
+    Bulk::is_offered(backend).map_err(|error| format!("{error}. {}", error.hint))
+}
+
+/// What asks the first of the backends through its endpoint for batches. With `sharing` the budget is the whole fleet's, and
+/// the ceilings of `settings` do not count.
+///
+/// # Errors
+///
+/// One line that says why no request should be sent.
+pub async fn bulk(
+    config: &PoolConfig,
+    found: &[Detection],
+    prices: &Prices,
+    settings: &ClientSettings,
+    sharing: Option<&Sharing>,
+    store: Arc<dyn Store>,
+    tell: Option<Teller>,
+) -> Result<Bulk, String> {
+    if let Some(problem) = found.iter().find_map(Detection::stopper) {
+        return Err(problem.to_string());
+    }
+    let mut backend = config.chat().next().cloned().ok_or("no model is configured")?;
+    if let Some(detection) = found.iter().find(|detection| detection.backend == backend.name) {
+        detection.apply(&mut backend);
+    }
+    let usual = BulkSettings::default();
+    let settings = BulkSettings {
+        price: prices.of(backend.model.as_deref().unwrap_or_default(), backend.is_local()),
+        context: backend.context.map(u64::from),
+        ceilings: settings.ceilings,
+        spent: settings.spent,
+        budget: sharing.map(|sharing| sharing.budget.clone()),
+        tell: tell.unwrap_or_else(|| usual.tell.clone()),
+        ..usual
+    };
+    Bulk::start(&backend, settings, store).await.map_err(|error| format!("{error}. {}", error.hint))
 }
 
 /// What was spent, as records say it.

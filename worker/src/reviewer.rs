@@ -9,7 +9,11 @@ use sheaf_common::{
     id::DocumentId,
     record::{CacheUse, Finding, Review, Usage},
 };
-use sheaf_llm::{AnswerProblem, AssessError, BatchSize, Batcher, Client, ModelError, Reply, Stage, Subject};
+use sheaf_llm::{
+    AnswerProblem, AssessError, BatchSize, Batcher, Client, Cost, ModelError, Reply, Stage,
+    StatisticsSnapshot, Subject,
+    bulk::{self, Bulk},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long a document may wait for models, limits and retries together.
@@ -19,6 +23,9 @@ const DEADLINE: Duration = Duration::from_mins(30);
 const FEW: usize = 8;
 /// Documents that wait for their model at once. Each has its text in memory.
 const MOST_HELD: usize = 1_000;
+
+/// Documents that wait for a provider's batches at once: as many as a run has in flight.
+const MOST_IN_BULK: usize = 4_096;
 
 /// Which documents a model is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +39,22 @@ pub enum Policy {
 /// A client for models, what to ask, and about which documents.
 #[derive(Debug)]
 pub struct Reviewer {
-    batcher: Batcher,
+    way: Way,
     cache: Option<ResultCache>,
     policy: Policy,
     at_once: usize,
     /// Others share the work: no more is taken than is sent on at once.
     modest: bool,
     halted: CancellationToken,
+}
+
+/// How models are asked.
+#[derive(Debug)]
+enum Way {
+    /// Each request at once, about one document or several.
+    Now(Batcher),
+    /// Through a provider's endpoint for batches: minutes to a day later.
+    Later(Bulk, Box<Stage>),
 }
 
 impl Reviewer {
@@ -48,7 +64,19 @@ impl Reviewer {
         let batcher = Batcher::new(client, stage, size);
         Self {
             at_once: batcher.units_for(at_once).clamp(1, MOST_HELD),
-            batcher,
+            way: Way::Now(batcher),
+            cache: None,
+            policy,
+            modest: false,
+            halted: CancellationToken::new(),
+        }
+    }
+
+    /// A reviewer that asks through a provider's endpoint for batches.
+    pub fn in_bulk(bulk: Bulk, stage: Stage, policy: Policy) -> Self {
+        Self {
+            at_once: MOST_IN_BULK,
+            way: Way::Later(bulk, Box::new(stage)),
             cache: None,
             policy,
             modest: false,
@@ -58,8 +86,8 @@ impl Reviewer {
 
     /// The same, which asks for no answer that was given before.
     #[must_use]
-    pub fn with_cache(self, cache: ResultCache) -> Self {
-        Self { cache: Some(cache), ..self }
+    pub fn with_cache(self, cache: Option<ResultCache>) -> Self {
+        Self { cache, ..self }
     }
 
     /// The answers that were given before.
@@ -82,21 +110,41 @@ impl Reviewer {
 
     /// Documents that may be asked about at once now.
     pub fn room(&self) -> usize {
-        if !self.modest {
-            return self.at_once;
-        }
-        let at_models = self.client().at_backends().saturating_mul(self.batcher.usual_units());
+        let (true, Way::Now(batcher)) = (self.modest, &self.way) else { return self.at_once };
+        let at_models = batcher.client().at_backends().saturating_mul(batcher.usual_units());
         at_models.saturating_mul(2).max(FEW).min(self.at_once)
     }
 
-    /// The client.
-    pub fn client(&self) -> &Client {
-        self.batcher.client()
+    /// What has been spent, earlier sessions included.
+    pub fn spent(&self) -> Cost {
+        match &self.way {
+            Way::Now(batcher) => batcher.client().spent(),
+            Way::Later(bulk, _) => bulk.spent(),
+        }
+    }
+
+    /// What has been asked so far.
+    pub fn statistics(&self) -> StatisticsSnapshot {
+        match &self.way {
+            Way::Now(batcher) => batcher.client().statistics(),
+            Way::Later(bulk, _) => bulk.statistics(),
+        }
+    }
+
+    /// What waits at the provider, where requests go through its endpoint for batches. Whoever leaves does not wait for it.
+    pub fn bulk(&self) -> Option<&Bulk> {
+        match &self.way {
+            Way::Now(_) => None,
+            Way::Later(bulk, _) => Some(bulk),
+        }
     }
 
     /// Whether more documents may come before one that is here is answered. While none may, none waits for others.
     pub fn set_coming(&self, coming: bool) {
-        self.batcher.set_coming(coming);
+        match &self.way {
+            Way::Now(batcher) => batcher.set_coming(coming),
+            Way::Later(bulk, _) => bulk.nothing_more(!coming),
+        }
     }
 
     /// Cancelled when no further request can succeed before a person has mended something: a wrong key, an unknown
@@ -107,13 +155,31 @@ impl Reviewer {
 
     /// Why the client can ask nothing more, if so.
     pub fn stopped(&self) -> Option<ModelError> {
-        self.client().stopped()
+        match &self.way {
+            Way::Now(batcher) => batcher.client().stopped(),
+            Way::Later(bulk, _) => bulk.stopped(),
+        }
     }
 
     /// Whether a model is to decide this document.
     pub fn wants(&self, finding: &Finding) -> bool {
         let has_text = finding.document.text.as_deref().is_some_and(|text| !text.trim().is_empty());
         has_text && (self.policy == Policy::Every || finding.analysis.review.advised)
+    }
+
+    fn stage(&self) -> &Stage {
+        match &self.way {
+            Way::Now(batcher) => batcher.stage(),
+            Way::Later(_, stage) => stage,
+        }
+    }
+
+    /// How long a document may wait for its answer.
+    fn patience(&self) -> Duration {
+        match self.way {
+            Way::Now(_) => DEADLINE,
+            Way::Later(..) => bulk::DEADLINE,
+        }
     }
 
     /// The answer about a document: one that was given before, or a model's; `None` when the client has stopped, so that the
@@ -131,7 +197,7 @@ impl Reviewer {
             id: sequence,
             title: finding.document.title.as_deref(),
             text: finding.document.text.as_deref().unwrap_or_default(),
-            deadline: Some(begun + DEADLINE),
+            deadline: Some(begun + self.patience()),
         };
         let answered = self.answer(id, subject, &finding.analysis, upstream).await;
         let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
@@ -162,7 +228,7 @@ impl Reviewer {
         let shown = Shown { title: subject.title, text: subject.text };
         let mut task = None;
         if let Some(cache) = &self.cache {
-            let deadline = tokio::time::Instant::now() + DEADLINE;
+            let deadline = tokio::time::Instant::now() + self.patience();
             let mut looked = cache.look(shown, deadline).await;
             loop {
                 looked = match looked {
@@ -174,12 +240,20 @@ impl Reviewer {
                 };
             }
         }
-        let stage = self.batcher.stage();
-        let Reply { value, usage, requests, model, attempts, .. } =
-            self.batcher.ask(subject, upstream).await?;
-        let (analysis, _dropped_quotes) = stage.apply(&value, subject.text, rules).map_err(|wrong| {
-            AssessError { problem: AnswerProblem::Invalid(wrong), usage, requests, attempts }
-        })?;
+        let Reply { value, usage, requests, model, attempts, .. } = match &self.way {
+            Way::Now(batcher) => batcher.ask(subject, upstream).await?,
+            Way::Later(bulk, stage) => {
+                drop(upstream);
+                stage.ask(bulk, subject).await?
+            }
+        };
+        let (analysis, _dropped_quotes) =
+            self.stage().apply(&value, subject.text, rules).map_err(|wrong| AssessError {
+                problem: AnswerProblem::Invalid(wrong),
+                usage,
+                requests,
+                attempts,
+            })?;
         let cache = match task {
             Some((cache, task)) => {
                 let answer =
@@ -194,7 +268,7 @@ impl Reviewer {
     /// An answer that was given before, for this document; `None` when it does not do. It must satisfy the stage's schema as
     /// a fresh one does; and one about another text is of no use whose quotes are mostly not in this one.
     fn served(&self, hit: &CacheHit, text: &str, rules: &Analysis) -> Option<Answered> {
-        let (analysis, dropped) = self.batcher.stage().apply(&hit.answer.value, text, rules).ok()?;
+        let (analysis, dropped) = self.stage().apply(&hit.answer.value, text, rules).ok()?;
         if !hit.is_exact() && dropped > analysis.key_points.len() {
             return None;
         }

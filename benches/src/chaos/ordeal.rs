@@ -13,12 +13,11 @@ use tokio::time::MissedTickBehavior;
 
 use super::{
     plan::{Blow, Moment},
-    process::Process,
     recovery::{Case, Done, Sight},
     stage::Stage,
     watch::Watch,
 };
-use crate::AnyError;
+use crate::{AnyError, process::Process};
 
 /// Between two looks: how exactly recoveries are measured.
 const LOOK: Duration = Duration::from_millis(50);

@@ -1,13 +1,13 @@
-//! What a run survived, for people and for programs.
+//! What a run survived, as rows and a table.
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
-
-use serde::Serialize;
+use std::time::{Duration, Instant};
 
 use super::{ordeal::Survived, plan::Blow, recovery::Case};
+use crate::{
+    figures::Figures,
+    row::{Better, Of, Row},
+    sheet::Table,
+};
 
 /// What every recovery should stay under.
 pub(super) const AIM: Duration = Duration::from_secs(5);
@@ -15,20 +15,12 @@ pub(super) const AIM: Duration = Duration::from_secs(5);
 /// before they are back, both recoveries are one.
 const SHORTLY: Duration = Duration::from_secs(6);
 
-/// Other queues with two workers of which one is killed with kill -9 and nothing else, with their defaults: until the last
-/// orphaned job is back. Measured on two cores, for the order of magnitude.
-const PEERS: &str = "\
-for comparison, kill -9 of one of two workers and nothing else, defaults, until the last of its jobs was back:
-  BullMQ 56 s; streaq 67 s; apalis-redis 297 s; arq 310 s; Dramatiq 360 s;
-  taskiq-redis 97 of 8,000 jobs and Celery 3 of 600 not back after 12 minutes; RQ, saq, huey lost or failed";
-
 /// One blow.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Line {
     at_seconds: f64,
     what: &'static str,
     /// Jobs that the worker held.
-    #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<usize>,
     recovery_seconds: Option<f64>,
     /// Another process that the recovery needs was killed at about the same time.
@@ -36,17 +28,14 @@ pub(super) struct Line {
 }
 
 /// The recoveries from one kind of blow.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Recovery {
-    what: &'static str,
-    until: &'static str,
-    times: usize,
-    median_seconds: f64,
-    worst_seconds: f64,
+    blow: Blow,
+    seconds: Figures,
 }
 
 /// The whole report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(super) struct Report {
     pub(super) documents: usize,
     pub(super) workers: usize,
@@ -72,6 +61,10 @@ impl Report {
             broken.push(format!(
                 "NO PROOF: the run was over before the last {missed} blows; give more --seconds or more --jobs"
             ));
+        }
+        // Without a figure, it would be missing from the median.
+        for case in cases.iter().filter(|case| case.back.is_none()) {
+            broken.push(format!("NEVER BACK: after {} what was missed did not come back", case.blow.name()));
         }
         for letter in &survived.dead_letters {
             broken.push(format!("GIVEN UP: {}: {}", letter.source, letter.reason));
@@ -120,58 +113,65 @@ impl Recovery {
     fn new(blow: Blow, cases: &[Case]) -> Option<Self> {
         // A worker that held nothing needs no recovery, which would flatter the median.
         let hurt = cases.iter().filter(|case| case.blow == blow && case.held() != Some(0));
-        let mut seconds: Vec<f64> =
-            hurt.map(|case| case.back.map_or(f64::INFINITY, |back| back.as_secs_f64())).collect();
-        seconds.sort_by(f64::total_cmp);
-        Some(Self {
-            what: blow.name(),
-            until: blow.until(),
-            times: seconds.len(),
-            median_seconds: *seconds.get(seconds.len() / 2)?,
-            worst_seconds: *seconds.last()?,
-        })
+        let seconds: Figures = hurt.filter_map(|case| case.back).map(|back| back.as_secs_f64()).collect();
+        (seconds.rounds() > 0).then_some(Self { blow, seconds })
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} documents, {} workers, seed {}: {:.1} s under blows; on this machine without a fleet or blows {:.1} s",
-            self.documents, self.workers, self.seed, self.seconds, self.undisturbed_seconds
-        )?;
-        writeln!(f, "{:>8}  {:<26}  {:>4}  {:>10}", "at", "blow", "held", "back after")?;
-        for line in &self.blows {
-            let held = line.held.map_or_else(String::new, |held| held.to_string());
+impl Report {
+    /// The recoveries from one kind of blow.
+    pub(super) fn recovery(&self, blow: Blow) -> Figures {
+        let found = self.recoveries.iter().find(|recovery| recovery.blow == blow);
+        found.map(|recovery| recovery.seconds.clone()).unwrap_or_default()
+    }
+
+    /// The figures.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let recoveries = self.recoveries.iter().flat_map(|Recovery { blow, seconds }| {
+            let what = format!("{}, until {}", blow.name(), blow.until());
+            let worst = seconds.high().map(Figures::of).unwrap_or_default();
+            [
+                Row::new(what, "s", Better::Lower, seconds.clone()),
+                Row::new(format!("the worst of these: {}", blow.name()), "s", Better::Lower, worst)
+                    .target(Of::Figure, AIM.as_secs_f64()),
+            ]
+        });
+        recoveries.collect()
+    }
+
+    /// Every blow.
+    pub(super) fn table(&self) -> Table {
+        let line = |line: &Line| {
             let back =
                 line.recovery_seconds.map_or_else(|| "never".to_owned(), |back| format!("{back:.2} s"));
-            let mark = if line.overlapping { " *" } else { "" };
-            writeln!(f, "{:>6.1} s  {:<26}  {held:>4}  {back:>10}{mark}", line.at_seconds, line.what)?;
+            vec![
+                format!("{:.1} s", line.at_seconds),
+                line.what.to_owned(),
+                line.held.map_or_else(String::new, |held| held.to_string()),
+                back,
+                if line.overlapping { "coordinator or Redis killed meanwhile" } else { "" }.to_owned(),
+            ]
+        };
+        Table {
+            title: "every blow".to_owned(),
+            head: ["at", "blow", "held", "back after", ""].map(str::to_owned).into(),
+            lines: self.blows.iter().map(line).collect(),
         }
-        if self.blows.iter().any(|line| line.overlapping) {
-            writeln!(f, "* the coordinator or Redis was killed at about the same time")?;
-        }
-        for Recovery { what, until, times, median_seconds, worst_seconds } in &self.recoveries {
-            let aim = if *worst_seconds <= AIM.as_secs_f64() { "" } else { ", over the aim of 5 s" };
-            writeln!(
-                f,
-                "{what} ({times}): median {median_seconds:.2} s, worst {worst_seconds:.2} s{aim}, until {until}"
-            )?;
-        }
-        writeln!(
-            f,
-            "redelivered {}, handed back {}, given up {}",
-            self.redelivered, self.handed_back, self.dead_letters
-        )?;
-        writeln!(f, "{PEERS}")?;
-        if self.broken.is_empty() {
-            write!(
-                f,
-                "kept: each of the {} documents has exactly one record, all are ok and say what the undisturbed run says",
-                self.documents
-            )
-        } else {
-            write!(f, "BROKEN:\n{}", self.broken.join("\n"))
-        }
+    }
+
+    /// The run in words.
+    pub(super) fn told(&self) -> String {
+        format!(
+            "{} documents, {} workers, seed {}: {:.1} s under blows, {:.1} s by one process without any; redelivered {}, \
+             handed back {}, given up {}",
+            self.documents,
+            self.workers,
+            self.seed,
+            self.seconds,
+            self.undisturbed_seconds,
+            self.redelivered,
+            self.handed_back,
+            self.dead_letters
+        )
     }
 }

@@ -9,8 +9,7 @@ use std::{
 use rustix::process::Signal;
 use sheaf_common::redis::stand::{RedisStand, free_port};
 
-use super::process::Process;
-use crate::{AnyError, program};
+use crate::{AnyError, process::Process, program, queue::stand};
 
 /// Documents that a worker analyses at once.
 const SLOTS: &str = "3";
@@ -42,7 +41,7 @@ impl Programs {
     ) -> Result<(), AnyError> {
         let mut arguments: Vec<OsString> = vec!["run".into(), set.into(), "--out".into(), out.into()];
         arguments.extend(ASKED.map(OsString::from));
-        let mut process = Process::start(&self.coordinator, &arguments, folder)?;
+        let mut process = Process::start(&self.coordinator, &arguments, folder, &[])?;
         let status = process.end().await?;
         if status.success() {
             return Ok(());
@@ -72,14 +71,14 @@ impl Stage {
         out: &Path,
         workers: usize,
     ) -> Result<Self, AnyError> {
-        let redis = RedisStand::start(&["--appendfsync", "always"]);
+        let redis = stand(&["--appendfsync", "always"])?;
         let listen = format!("127.0.0.1:{}", free_port());
         let mut command: Vec<OsString> = vec!["run".into(), set.into(), "--out".into(), out.into()];
         command.extend(ASKED.map(OsString::from));
         command.extend(
             ["--enable-queue", "--redis-url", redis.url().expose(), "--listen", &listen].map(OsString::from),
         );
-        let coordinator = Process::start(&programs.coordinator, &command, folder)?;
+        let coordinator = Process::start(&programs.coordinator, &command, folder, &[])?;
         let mut stage = Self {
             programs: programs.clone(),
             folder: folder.to_owned(),
@@ -98,7 +97,7 @@ impl Stage {
 
     fn fresh_worker(&self) -> io::Result<Process> {
         let arguments = ["start", "--coordinator", &self.url, "--analysis-workers", SLOTS];
-        Process::start(&self.programs.worker, &arguments, &self.folder)
+        Process::start(&self.programs.worker, &arguments, &self.folder, &[])
     }
 
     /// kill -9 of a worker, and a fresh one in its place.
@@ -114,7 +113,7 @@ impl Stage {
     /// kill -9 of the coordinator, and the same command again.
     pub(super) async fn replace_coordinator(&mut self) -> io::Result<()> {
         self.coordinator.kill().await?;
-        self.coordinator = Process::start(&self.programs.coordinator, &self.command, &self.folder)?;
+        self.coordinator = Process::start(&self.programs.coordinator, &self.command, &self.folder, &[])?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use redis::{Value, pipe};
 use sheaf_common::redis::{Connector, Patience, stand::RedisStand};
 use tokio::{runtime::Runtime, task::JoinSet};
 
-use super::BODY;
+use super::job::BODY;
 use crate::AnyError;
 
 /// Commands in one pipeline.

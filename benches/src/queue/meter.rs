@@ -1,7 +1,5 @@
 //! What Redis spends.
 
-use std::fmt;
-
 use sheaf_common::redis::{Link, Patience, stand::RedisStand};
 
 use crate::AnyError;
@@ -59,17 +57,24 @@ impl Cost {
             bytes_out: self.bytes_out - before.bytes_out,
         }
     }
-}
 
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Redis spent {:.1} µs, {:.2} commands, {:.0} bytes in and {:.0} bytes out a job",
-            self.cpu_seconds * 1e6 / self.jobs,
-            self.commands / self.jobs,
-            self.bytes_in / self.jobs,
-            self.bytes_out / self.jobs
-        )
+    /// Microseconds of CPU a job.
+    pub(crate) fn cpu_us(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.jobs
+    }
+
+    /// Commands a job.
+    pub(crate) fn commands(&self) -> f64 {
+        self.commands / self.jobs
+    }
+
+    /// Bytes to Redis a job.
+    pub(crate) fn bytes_in(&self) -> f64 {
+        self.bytes_in / self.jobs
+    }
+
+    /// Bytes from Redis a job.
+    pub(crate) fn bytes_out(&self) -> f64 {
+        self.bytes_out / self.jobs
     }
 }

@@ -6,7 +6,7 @@ use super::Assignment;
 use crate::{id::WorkerId, mode::Mode};
 
 /// The version of what coordinators and workers say to each other. Each side refuses a newer one.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Longest host name that a worker's id repeats.
 const HOST_IN_ID: usize = 63;

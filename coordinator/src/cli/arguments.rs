@@ -337,8 +337,8 @@ pub(super) struct CacheArguments {
     pub(super) no_semantic_cache: bool,
 
     /// Folder of a static embedding model (model2vec: config.json, tokenizer.json, model.safetensors) by which texts that say
-    /// the same are found [default: the configured embedding backend, else their words]
-    #[arg(long, value_name = "DIR", help_heading = "Models")]
+    /// the same are found; workers of a fleet have their own [default: the configured embedding backend, else their words]
+    #[arg(long, value_name = "DIR", conflicts_with = "enable_queue", help_heading = "Models")]
     pub(super) embedding_model: Option<PathBuf>,
 }
 

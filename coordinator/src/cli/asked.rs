@@ -1,9 +1,13 @@
 //! What a run asks of models.
 
-use sheaf_cache::MemoryCache;
+use std::sync::Arc;
+
+use sheaf_cache::{MemoryCache, ResultCache};
 use sheaf_common::redis::RedisUrl;
 use sheaf_llm::{
-    BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage, config::PoolConfig,
+    BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, Stage, TokenUsage,
+    bulk::{FolderStore, Teller},
+    config::PoolConfig,
     detect::Detection,
 };
 use sheaf_worker::{
@@ -30,6 +34,9 @@ impl Asked {
             return Ok(None);
         }
         let config = models::configured(&arguments.models.options())?;
+        if let Some(config) = config.as_ref().filter(|_| arguments.llm_batch_api) {
+            models::may_bulk(config)?;
+        }
         match (config, arguments.llm) {
             (Some(config), Some(LlmArgument::Always)) => Ok(Some(Self { config, policy: Policy::Every })),
             (Some(config), _) => Ok(Some(Self { config, policy: Policy::Unsure })),
@@ -70,20 +77,8 @@ impl Asked {
         found
     }
 
-    /// What asks them, if any are asked.
-    pub(super) async fn ask_for(
-        asked: Option<Self>,
-        arguments: &RunArguments,
-        found: &[Detection],
-        folder: &RunFolder,
-    ) -> Result<Option<Reviewer>, String> {
-        match asked {
-            Some(asked) => asked.reviewer(arguments, found, folder).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn reviewer(
+    /// What asks them.
+    pub(super) async fn reviewer(
         self,
         arguments: &RunArguments,
         found: &[Detection],
@@ -96,18 +91,44 @@ impl Asked {
             spent,
             ..ClientSettings::default()
         };
-        let (client, at_once) = models::client(&self.config, found, &prices, &settings, None)?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
+        let cache = self.cache(arguments, found, folder, &stage).await?;
+        if arguments.llm_batch_api {
+            if let Some(first) = self.config.chat().next().filter(|_| self.config.chat().count() > 1) {
+                note(&format!("batches all go to {}, the first of the models", first.name));
+            }
+            let journal = folder.batches();
+            let opening = tokio::task::spawn_blocking(move || FolderStore::open(&journal)).await;
+            let store = opening.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            let tell: Teller = Arc::new(|notice| note(&notice.to_string()));
+            let (config, store) = (&self.config, Arc::new(store));
+            let bulk = models::bulk(config, found, &prices, &settings, None, store, Some(tell)).await?;
+            return Ok(Reviewer::in_bulk(bulk, stage, self.policy).with_cache(cache));
+        }
+        let (client, at_once) = models::client(&self.config, found, &prices, &settings, None)?;
         let size = BatchSize::from(arguments.batch_size);
+        Ok(Reviewer::new(client, stage, self.policy, size, at_once).with_cache(cache))
+    }
+
+    /// Answers that were given before: in memory, and in Redis where the person named one.
+    async fn cache(
+        &self,
+        arguments: &RunArguments,
+        found: &[Detection],
+        folder: &RunFolder,
+        stage: &Stage,
+    ) -> Result<Option<ResultCache>, String> {
         let redis = arguments.fleet.redis_url.as_deref().map(RedisUrl::parse).transpose();
         let redis = redis.map_err(|error| error.to_string())?;
-        let (settings, memory) = (arguments.cache.settings(), MemoryCache::new(MemoryCache::BYTES));
-        let cache = caches::open(&settings, memory, redis, &stage, &self.config, found).await;
-        let reviewer = Reviewer::new(client, stage, self.policy, size, at_once);
-        Ok(match cache {
-            Some(cache) => reviewer.with_cache(cache),
-            None => reviewer,
-        })
+        let place = caches::Place {
+            settings: &arguments.cache.settings(),
+            run: &folder.state.run,
+            memory: MemoryCache::new(MemoryCache::BYTES),
+            redis,
+            embedding_model: arguments.cache.embedding_model.as_deref(),
+        };
+        let models = caches::Models { config: &self.config, found, sharing: None };
+        caches::open(place, stage, models).await
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use sheaf_common::{fault::said, job::AnalysisOptions, shutdown::Shutdown, telemetry};
 use sheaf_fetch::{FetchLimits, Lookup};
-use sheaf_llm::StatisticsSnapshot;
+use sheaf_llm::{StatisticsSnapshot, bulk::Bulk, detect::Detection};
 use sheaf_report::{RunFacts, Setting, Shown, Summary};
 use sheaf_worker::{EngineLimits, Reviewer, cli::own_program, models};
 use tokio::net::TcpListener;
@@ -118,22 +118,16 @@ async fn start(
         Ok(program) => program,
         Err(message) => return complain(&message),
     };
-    let mut fleet = None;
-    if port.is_none() {
-        say_of_the_queue(&folder);
-    }
-    if let Some(port) = port {
-        fleet = match Fleet::begin(arguments, port, &mut folder, &program, models.as_ref()).await {
-            Ok(fleet) => Some(fleet),
-            Err(message) => {
-                abandon(folder);
-                return complain(&message);
-            }
-        };
-    }
+    let mut fleet = match begin_fleet(arguments, port, &mut folder, &program, models.as_ref()).await {
+        Ok(fleet) => fleet,
+        Err(message) => {
+            abandon(folder);
+            return complain(&message);
+        }
+    };
     let models = models.filter(|_| fleet.is_none());
-    let reviewer = match Asked::ask_for(models, arguments, &found, &folder).await {
-        Ok(reviewer) => reviewer.map(Arc::new),
+    let reviewer = match reviewer(models, arguments, &found, &folder).await {
+        Ok(reviewer) => reviewer,
         Err(message) => {
             abandon(folder);
             return complain(&message);
@@ -163,14 +157,14 @@ async fn start(
     }
     folder.state.seconds += begun.elapsed().as_secs_f64();
     if let Some(reviewer) = &reviewer {
-        folder.state.spent = models::usage(reviewer.client().spent());
+        folder.state.spent = models::usage(reviewer.spent());
     }
     if let Err(error) = folder.save_state() {
         return complain(&error.to_string());
     }
     match result {
         Err(error) => complain(&error.to_string()),
-        Ok(Ended::Interrupted) => interrupted(tally.snapshot(), &arguments.out),
+        Ok(Ended::Interrupted) => interrupted(tally.snapshot(), reviewer.as_deref(), &arguments.out),
         Ok(Ended::Complete { accepted, .. }) if accepted.is_empty() => {
             if let Err(error) = folder.discard() {
                 tracing::warn!(%error, "the empty run could not be cleared away");
@@ -181,7 +175,8 @@ async fn start(
             )
         }
         Ok(Ended::Complete { accepted, results }) => {
-            let statistics = reviewer.as_ref().map(|reviewer| reviewer.client().statistics());
+            let statistics = reviewer.as_ref().map(|reviewer| reviewer.statistics());
+            forget_batches(reviewer.as_deref()).await;
             let facts = facts(arguments, &folder, redacted, statistics.as_ref());
             let finished = tokio::task::spawn_blocking(move || {
                 finish(&folder, &accepted, results, facts).map(|summary| (folder, summary))
@@ -189,7 +184,7 @@ async fn start(
             let finished = tokio::select! {
                 finished = finished => finished,
                 // Each file is put in its place whole: what is not there yet is made by the next run.
-                () = shutdown.stopping().cancelled() => return interrupted(tally.snapshot(), &arguments.out),
+                () = shutdown.stopping().cancelled() => return interrupted(tally.snapshot(), None, &arguments.out),
             };
             match finished {
                 Ok(Ok((folder, summary))) => {
@@ -200,6 +195,21 @@ async fn start(
             }
         }
     }
+}
+
+/// The fleet that workers join at `port`; `None` without one.
+async fn begin_fleet(
+    arguments: &RunArguments,
+    port: Option<Port>,
+    folder: &mut RunFolder,
+    program: &Path,
+    models: Option<&Asked>,
+) -> Result<Option<Fleet>, String> {
+    let Some(port) = port else {
+        say_of_the_queue(folder);
+        return Ok(None);
+    };
+    Fleet::begin(arguments, port, folder, program, models).await.map(Some)
 }
 
 /// Clears a run away that could not begin. What an earlier part of it has done stays.
@@ -221,8 +231,39 @@ fn say_of_the_queue(folder: &RunFolder) {
     }
 }
 
+/// What asks models, where they are asked by this process.
+async fn reviewer(
+    models: Option<Asked>,
+    arguments: &RunArguments,
+    found: &[Detection],
+    folder: &RunFolder,
+) -> Result<Option<Arc<Reviewer>>, String> {
+    let Some(models) = models else { return Ok(None) };
+    Ok(Some(Arc::new(models.reviewer(arguments, found, folder).await?)))
+}
+
+/// Empties the journal of batches of a run that is complete.
+async fn forget_batches(reviewer: Option<&Reviewer>) {
+    let Some(bulk) = reviewer.and_then(Reviewer::bulk) else { return };
+    if let Err(error) = bulk.forget().await {
+        tracing::warn!(%error, "the journal of batches stays");
+    }
+}
+
+/// Says what an interrupted run leaves at the provider.
+fn say_of_batches(reviewer: Option<&Reviewer>) {
+    let (requests, batches) = reviewer.and_then(Reviewer::bulk).map_or((0, 0), Bulk::at_provider);
+    if requests > 0 {
+        note(&format!(
+            "{requests} requests wait in {batches} batches at the provider: the same command collects them, and they are not \
+             paid again"
+        ));
+    }
+}
+
 /// Says what an interrupted run leaves.
-fn interrupted(snapshot: Snapshot, out: &Path) -> Exit {
+fn interrupted(snapshot: Snapshot, reviewer: Option<&Reviewer>, out: &Path) -> Exit {
+    say_of_batches(reviewer);
     note(&format!(
         "interrupted: {} of {}{} documents are done and kept in {}; the same command carries on",
         snapshot.recorded(),
@@ -397,6 +438,12 @@ fn conclude(
     }
     if let Some(statistics) = statistics {
         say(&format!("decided by rules: {}, by a model: {}", counts.decided_by_rules, counts.decided_by_llm));
+        if summary.cached.documents > 0 {
+            say(&format!(
+                "answered before: {} about the same text, {} about one that says the same; {:.1} requests and ${:.4} saved",
+                counts.cache_exact, counts.cache_semantic, summary.cached.requests, summary.cached.cost_usd
+            ));
+        }
         say(&models::told(statistics));
     }
     say(&format!("report: {}", folder.file("report.html").display()));

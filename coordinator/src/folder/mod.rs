@@ -6,6 +6,7 @@
 //! OUT/.sheaf/state.json      the run's id and configuration: another configuration must not be mixed in
 //! OUT/.sheaf/accepted.jsonl  a candidate a line: its line number is its place in the input
 //! OUT/.sheaf/frontier.jsonl  links found by a crawl, written before the record of the page they stand on
+//! OUT/.sheaf/batches/        what was handed in to a provider's endpoint for batches, with --llm-batch-api
 //! OUT/.sheaf/redis/          the run's own Redis, with --enable-queue and no --redis-url
 //! OUT/.sheaf/lock            held while a run writes here
 //! ```
@@ -38,6 +39,8 @@ const STATE: [&str; 3] = ["state.json", "accepted.jsonl", "frontier.jsonl"];
 
 /// The folder of the run's own Redis.
 const REDIS: &str = "redis";
+/// The folder of the journal of batches.
+const BATCHES: &str = "batches";
 
 /// An open output folder, locked for one run.
 #[derive(Debug)]
@@ -188,6 +191,11 @@ impl RunFolder {
         self.path.join(".sheaf").join(name)
     }
 
+    /// The folder of the journal of batches.
+    pub fn batches(&self) -> PathBuf {
+        self.state_file(BATCHES)
+    }
+
     /// The folder of the run's own Redis.
     pub(crate) fn redis_folder(&self) -> PathBuf {
         self.state_file(REDIS)
@@ -243,6 +251,7 @@ fn forget(path: &Path, state_folder: &Path) -> Result<(), FolderError> {
             _ => {}
         }
     }
+    remove_folder(&state_folder.join(BATCHES))?;
     remove_folder(&state_folder.join(REDIS))
 }
 

@@ -153,7 +153,7 @@ impl Dialect {
 
 /// A time as RFC 3339 writes it, in whole seconds, rounded up. Civil dates from days: Hinnant, chrono-Compatible
 /// Low-Level Date Algorithms.
-fn rfc3339(at: SystemTime) -> String {
+pub(super) fn rfc3339(at: SystemTime) -> String {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let seconds = since.as_secs() + u64::from(since.subsec_nanos() > 0);
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);

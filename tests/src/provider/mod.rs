@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | [`script`] | what it does, and when |
 //! | [`limit`] | the limits that it keeps |
+//! | [`bulk`] | its endpoints for batches |
 //! | [`seen`] | what it has seen |
 //! | `dialect` | how requests and answers look in each interface |
 //! | `fitting` | an answer that satisfies any schema |
 //! | `server` | one request from its first byte to the answer's last |
 
+pub mod bulk;
 mod dialect;
 mod fitting;
 pub mod limit;
@@ -49,7 +51,11 @@ struct Running {
 impl Provider {
     /// Starts one on a free port of loopback.
     pub fn start(script: Script) -> Self {
-        let state = State { script: Arc::new(Mutex::new(Arc::new(script))), ledger: Arc::new(Ledger::new()) };
+        let state = State {
+            script: Arc::new(Mutex::new(Arc::new(script))),
+            ledger: Arc::new(Ledger::new()),
+            bank: Arc::default(),
+        };
         let (address, running) = run((Ipv4Addr::LOCALHOST, 0).into(), &state);
         Self { address, state, running: Some(running) }
     }
@@ -67,6 +73,11 @@ impl Provider {
     /// What it has seen so far.
     pub fn seen(&self) -> Seen {
         self.state.ledger.seen()
+    }
+
+    /// What it has seen of batches so far.
+    pub fn batches(&self) -> bulk::BatchesSeen {
+        self.state.bank.seen()
     }
 
     /// Requests that are admitted and not yet answered.

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
-use super::limit::Limit;
+use super::{bulk::BatchScript, limit::Limit};
 
 /// What a provider does. The first of its rules that holds for a request decides; without one it answers as it should.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,8 @@ pub struct Script {
     pub models: Vec<String>,
     /// What it does otherwise than it should.
     pub rules: Vec<Rule>,
+    /// What it does with batches.
+    pub batch: BatchScript,
 }
 
 /// How a 429 says how long to wait.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
+    bulk::{self, Bank},
     dialect::{Asked, Dialect, End, tokens},
     fitting::answer_to,
     limit::Left,
@@ -26,13 +27,14 @@ use super::{
 };
 
 /// Most bytes of a request.
-const MOST_BODY: usize = 64 << 20;
+const MOST_BODY: usize = 256 << 20;
 
 /// What all requests share.
 #[derive(Debug, Clone)]
 pub(super) struct State {
     pub(super) script: Arc<Mutex<Arc<Script>>>,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) bank: Arc<Bank>,
 }
 
 pub(super) fn router(state: State) -> Router {
@@ -46,14 +48,23 @@ pub(super) fn router(state: State) -> Router {
         .route("/v1/messages", in_dialect(Dialect::Anthropic))
         .route("/api/chat", in_dialect(Dialect::Ollama))
         .route("/v1/models", get(models))
+        .merge(bulk::router())
         .fallback(any(nothing))
         .layer(DefaultBodyLimit::max(MOST_BODY))
         .with_state(state)
 }
 
 impl State {
-    fn script(&self) -> Arc<Script> {
+    pub(super) fn script(&self) -> Arc<Script> {
         Arc::clone(&self.script.lock().expect("a script"))
+    }
+
+    /// Whether the key is right; else the answer that says that it is not.
+    pub(super) fn admits(&self, dialect: Dialect, headers: &HeaderMap) -> Result<(), Response> {
+        if is_right(self.script().key.as_deref(), headers) {
+            return Ok(());
+        }
+        Err(response(401, &dialect.error("invalid_api_key", "there is no such key")))
     }
 }
 
@@ -150,7 +161,7 @@ async fn answer(state: &State, dialect: Dialect, headers: &HeaderMap, body: &Byt
 }
 
 /// The body of an answer as its deed wants it, and the tokens of what the model says.
-fn spoken(dialect: Dialect, asked: &Asked<'_>, deed: &Deed, number: usize) -> (String, u64) {
+pub(super) fn spoken(dialect: Dialect, asked: &Asked<'_>, deed: &Deed, number: usize) -> (String, u64) {
     let fits = || match asked.schema {
         Some(schema) => answer_to(schema, asked.prompt),
         None => Value::String(format!("You said: {}", asked.last)),
@@ -204,18 +215,18 @@ fn is_right(wanted: Option<&str>, headers: &HeaderMap) -> bool {
     })
 }
 
-fn response(status: u16, body: &Value) -> Response {
+pub(super) fn response(status: u16, body: &Value) -> Response {
     plain(status, Body::from(body.to_string()))
 }
 
-fn plain(status: u16, body: Body) -> Response {
+pub(super) fn plain(status: u16, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-fn with_headers(mut response: Response, headers: Vec<(String, String)>) -> Response {
+pub(super) fn with_headers(mut response: Response, headers: Vec<(String, String)>) -> Response {
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
         response.headers_mut().insert(name, HeaderValue::from_str(&value).expect("a header's value"));

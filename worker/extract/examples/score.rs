@@ -4,12 +4,13 @@
 //! For each effort: mean F1 over bags of words for all pages and by kind, Spearman's correlation of confidence and F1, and
 //! pages a second of one thread. The floor is the text of every `<p>`, as scraper finds it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::time::Instant;
 
 use scraper::{Html, Selector};
+use sheaf_extract::score::{f1, mean, rank_correlation, words};
 use sheaf_extract::{Effort, extract};
 
 /// A page with its kind and its true main text.
@@ -68,59 +69,10 @@ fn run(name: &str, pages: &[Page], read: impl Fn(&str) -> (String, f64)) {
         kinds.entry(page.kind.as_str()).or_default().push(score);
     }
     let confidence: Vec<f64> = found.iter().map(|(_, confidence)| *confidence).collect();
-    let rank = correlation(&ranks(&confidence), &ranks(&scores));
+    let rank = rank_correlation(&confidence, &scores);
     print!("{name:6} {speed:6.1} pages/s  rank {rank:.3}  all {:.3}", mean(&scores));
     for (kind, scores) in kinds {
         print!("  {kind} {:.3}", mean(&scores));
     }
     println!();
-}
-
-/// Runs of letters, digits and `_` in lower case.
-fn words(text: &str) -> Vec<String> {
-    let text = text.to_lowercase();
-    text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-fn f1(found: &[String], wanted: &[String]) -> f64 {
-    if found.is_empty() || wanted.is_empty() {
-        return f64::from(u8::from(found.is_empty() && wanted.is_empty()));
-    }
-    let mut left: HashMap<&str, usize> = HashMap::new();
-    for word in wanted {
-        *left.entry(word).or_default() += 1;
-    }
-    let mut both = 0;
-    for word in found {
-        if let Some(count) = left.get_mut(word.as_str()).filter(|count| **count > 0) {
-            *count -= 1;
-            both += 1;
-        }
-    }
-    2.0 * f64::from(both) / (found.len() + wanted.len()) as f64
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-/// Ranks of values; equal ones share the mean of theirs.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let rank = |value: &f64| {
-        let below = values.iter().filter(|other| *other < value).count();
-        let equal = values.iter().filter(|other| other.total_cmp(value).is_eq()).count();
-        below as f64 + equal as f64 / 2.0
-    };
-    values.iter().map(rank).collect()
-}
-
-fn correlation(a: &[f64], b: &[f64]) -> f64 {
-    let (mean_a, mean_b) = (mean(a), mean(b));
-    let products = |x: &[f64], mean_x: f64, y: &[f64], mean_y: f64| -> f64 {
-        x.iter().zip(y).map(|(x, y)| (x - mean_x) * (y - mean_y)).sum()
-    };
-    products(a, mean_a, b, mean_b) / (products(a, mean_a, a, mean_a) * products(b, mean_b, b, mean_b)).sqrt()
 }

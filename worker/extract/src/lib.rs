@@ -24,6 +24,8 @@ mod metadata;
 mod model;
 mod opinion;
 mod prose;
+#[cfg(feature = "score")]
+pub mod score;
 mod structured;
 #[doc(hidden)]
 pub mod training;

@@ -178,6 +178,11 @@ impl Hold {
         Arc::clone(&self.sent)
     }
 
+    /// What is set aside.
+    pub(crate) fn most(&self) -> Cost {
+        self.most
+    }
+
     /// The answer is in and cost this much.
     pub(crate) fn settle(mut self, actual: Cost) {
         self.end(actual);

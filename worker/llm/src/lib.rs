@@ -12,6 +12,7 @@
 //! | `limiter` | requests and tokens a minute of a key |
 //! | `retry` | what follows from a failure |
 //! | `budget`, `price`, [`tokens`] | ceilings, what models cost, estimates of tokens |
+//! | [`bulk`] | requests through a provider's endpoint for batches: at half the price, within a day |
 //! | `statistics` | what a client has done |
 //! | `schema`, `quote` | answers held to their schema and to the document |
 //! | `stage` | a recipe's stage: prompt, schema, and what becomes of the answer |
@@ -23,6 +24,7 @@
 pub mod answer;
 pub mod backend;
 pub mod batch;
+pub mod bulk;
 pub mod config;
 pub mod detect;
 pub mod error;
@@ -52,7 +54,7 @@ use tower::Service;
 pub use answer::{ModelAnswer, RateHeaders, RateWindow, StopReason, TokenUsage};
 pub use ask::Ask;
 pub use backend::{Embeddings, HttpBackend};
-pub use batch::{BatchSize, Batcher, EmbeddingClient};
+pub use batch::{BatchSize, Batcher, EmbeddingClient, EmbeddingSettings};
 pub use budget::{Ceilings, Cost, NanoDollars, SharedBudget};
 pub use client::{Answered, BackendSpec, Client, ClientBuilder, ClientError, ClientSettings};
 pub use concurrency::Parallelism;

@@ -67,6 +67,11 @@ pub(super) struct StartArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) prices: Option<PathBuf>,
 
+    /// Folder of a static embedding model (model2vec: config.json, tokenizer.json, model.safetensors) by which texts that say
+    /// the same are found [default: the configured embedding backend, else their words]
+    #[arg(long, value_name = "DIR")]
+    pub(super) embedding_model: Option<PathBuf>,
+
     /// Log more; twice for debugging
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,

@@ -110,6 +110,7 @@ async fn start(arguments: &StartArguments, settings: SessionSettings) -> Result<
         lease: welcome.lease,
         heartbeat: welcome.heartbeat,
         answers: MemoryCache::new(MemoryCache::BYTES),
+        embedding_model: arguments.embedding_model.clone(),
         prices: arguments.prices.clone(),
     };
     let runs = welcome.runs.clone();

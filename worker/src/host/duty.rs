@@ -12,7 +12,7 @@ use sheaf_common::{
 };
 use sheaf_llm::{
     BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, SharedBudget, SharedLimits, Stage, TokenUsage,
-    config::ModelOptions,
+    bulk::RedisStore, config::ModelOptions,
 };
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -106,7 +106,7 @@ impl Duty {
         let connector =
             Connector::find(url, Patience::For(PATIENCE)).await.map_err(|error| error.to_string())?;
         let sharing = self.sharing(&connector);
-        let reviewer = self.reviewer(&sharing, connector.url()).await?.map(Arc::new);
+        let reviewer = self.reviewer(&sharing, &connector).await?.map(Arc::new);
         let limits = RedisLimits { lease: self.settings.lease, ..RedisLimits::default() };
         let (run, shards) = (assignment.run.clone(), assignment.shards);
         let patience = Patience::For(PATIENCE);
@@ -186,7 +186,7 @@ impl Duty {
     }
 
     /// What asks models, configured by this host's own environment; `None` when rules decide every document.
-    async fn reviewer(&self, sharing: &Sharing, redis: &RedisUrl) -> Result<Option<Reviewer>, String> {
+    async fn reviewer(&self, sharing: &Sharing, connector: &Connector) -> Result<Option<Reviewer>, String> {
         let policy = match self.assignment.llm {
             LlmPolicy::Never => return Ok(None),
             LlmPolicy::Unsure => Policy::Unsure,
@@ -208,16 +208,27 @@ impl Duty {
         let found = models::look(&config).await;
         let prices = Prices::read(self.settings.prices.as_deref())?;
         let settings = ClientSettings::default();
-        let (client, at_once) = models::client(&config, &found, &prices, &settings, Some(sharing))?;
         let stage = Stage::overview().map_err(|error| error.to_string())?;
+        let place = caches::Place {
+            settings: &self.assignment.cache,
+            run: &self.assignment.run,
+            memory: self.settings.answers.clone(),
+            redis: Some(connector.url().clone()),
+            embedding_model: self.settings.embedding_model.as_deref(),
+        };
+        let models = caches::Models { config: &config, found: &found, sharing: Some(sharing) };
+        let cache = caches::open(place, &stage, models).await?;
+        if asked.batch_api {
+            models::may_bulk(&config)?;
+            let link = Link::new(connector.clone(), Patience::For(PATIENCE));
+            let store = Arc::new(RedisStore::new(link, &self.assignment.run));
+            let sharing = Some(sharing);
+            let bulk = models::bulk(&config, &found, &prices, &settings, sharing, store, None).await?;
+            return Ok(Some(Reviewer::in_bulk(bulk, stage, policy).with_cache(cache)));
+        }
+        let (client, at_once) = models::client(&config, &found, &prices, &settings, Some(sharing))?;
         let size = BatchSize::from(asked.batch_size);
-        let (cache, memory) = (&self.assignment.cache, self.settings.answers.clone());
-        let cache = caches::open(cache, memory, Some(redis.clone()), &stage, &config, &found).await;
-        let reviewer = Reviewer::new(client, stage, policy, size, at_once).modest();
-        Ok(Some(match cache {
-            Some(cache) => reviewer.with_cache(cache),
-            None => reviewer,
-        }))
+        Ok(Some(Reviewer::new(client, stage, policy, size, at_once).modest().with_cache(cache)))
     }
 }
 

@@ -47,6 +47,8 @@ pub struct HostSettings {
     pub heartbeat: Duration,
     /// Answers that were given before, of all runs.
     pub answers: MemoryCache,
+    /// Folder of a static embedding model.
+    pub embedding_model: Option<std::path::PathBuf>,
     /// Prices of models beside the built-in ones.
     pub prices: Option<std::path::PathBuf>,
 }

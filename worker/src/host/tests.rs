@@ -27,6 +27,7 @@ fn host(shutdown: &Shutdown) -> Host {
         lease: Duration::from_secs(30),
         heartbeat: Duration::from_secs(10),
         answers: MemoryCache::new(1 << 20),
+        embedding_model: None,
         prices: None,
     };
     Host::new(settings, Arc::new(Status::new(1)), shutdown.clone())

@@ -1,11 +1,11 @@
 //! Backends over HTTP: three dialects, each a pair of pure functions, over one transport.
 
-mod anthropic;
-mod ask;
+pub(crate) mod anthropic;
+pub(crate) mod ask;
 mod embeddings;
 mod headers;
 mod ollama;
-mod openai;
+pub(crate) mod openai;
 mod reply;
 mod schema;
 mod transport;
@@ -30,7 +30,7 @@ pub use embeddings::Embeddings;
 pub(crate) use reply::{Origin, Reply, shown};
 #[cfg(test)]
 pub(crate) use schema::is_strict;
-pub(crate) use transport::Transport;
+pub(crate) use transport::{Body, JSON, Transport};
 
 use crate::{
     ModelAnswer, ModelError, ModelErrorKind, ModelRequest,

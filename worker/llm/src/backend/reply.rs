@@ -38,6 +38,17 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// An empty answer: of something that is no answer of HTTP of its own.
+    pub(crate) fn none() -> Self {
+        Self {
+            status: 200,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            received: SystemTime::UNIX_EPOCH,
+            latency: Duration::ZERO,
+        }
+    }
+
     /// What its headers say of limits and waiting.
     pub(crate) fn advice(&self) -> Advice {
         headers::advice(&self.headers, self.received)

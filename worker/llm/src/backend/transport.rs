@@ -40,6 +40,18 @@ const MOST_SHARDS: usize = 10;
 const IDLE_SELF_HOSTED: Duration = Duration::from_secs(4);
 const IDLE: Duration = Duration::from_mins(1);
 
+/// The kind of most bodies.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What a request carries.
+#[derive(Debug, Clone)]
+pub(crate) struct Body {
+    /// Its content type.
+    pub(crate) kind: HeaderValue,
+    /// Its bytes; clones share them.
+    pub(crate) bytes: Bytes,
+}
+
 /// Connections to one backend, with the headers that each request carries. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Transport {
@@ -86,13 +98,27 @@ impl Transport {
         limit: Duration,
         most: usize,
     ) -> Result<Reply, ModelError> {
+        let body = body.map(|body| Body { kind: JSON, bytes: body.into() });
+        self.send_body(origin, method, url, body, limit, most).await
+    }
+
+    /// As [`Self::send`], with a body of any kind.
+    pub(crate) async fn send_body(
+        &self,
+        origin: &Origin,
+        method: Method,
+        url: Url,
+        body: Option<Body>,
+        limit: Duration,
+        most: usize,
+    ) -> Result<Reply, ModelError> {
         let _guard = InFlight::enter(&self.shared.in_flight);
         let client = self.client(origin)?;
         let started = Instant::now();
         let exchange = async {
             let mut request = client.request(method, url).headers(self.shared.headers.clone());
-            if let Some(body) = body {
-                request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+            if let Some(Body { kind, bytes }) = body {
+                request = request.header(header::CONTENT_TYPE, kind).body(bytes);
             }
             let response = request.send().await.map_err(|error| self.no_answer(origin, &error))?;
             let received = SystemTime::now();

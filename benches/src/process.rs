@@ -23,24 +23,27 @@ const JOINED: &str = "joined as ";
 
 /// A running program; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     said: Arc<Mutex<VecDeque<String>>>,
     joined: watch::Receiver<Option<String>>,
 }
 
 impl Process {
-    /// Starts `program` in `folder`, with nothing of this program's environment, in a process group of its own: Ctrl-C in a
-    /// terminal is for this program alone, which then ends the others.
-    pub(super) fn start<A: AsRef<OsStr>>(
+    /// Starts `program` in `folder`, with `variables` and nothing else of this program's environment, in a process group of
+    /// its own: Ctrl-C in a terminal is for this program alone, which then ends the others.
+    pub(crate) fn start<A: AsRef<OsStr>>(
         program: &Path,
         arguments: &[A],
         folder: &Path,
+        variables: &[(&str, &str)],
     ) -> Result<Self, io::Error> {
         let mut child = Command::new(program)
             .args(arguments)
             .current_dir(folder)
             .env_clear()
+            .envs(variables.iter().copied())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -56,12 +59,12 @@ impl Process {
     }
 
     /// The name under which the worker has joined the fleet; `None` before.
-    pub(super) fn joined(&self) -> Option<String> {
+    pub(crate) fn joined(&self) -> Option<String> {
         self.joined.borrow().clone()
     }
 
     /// Sends a signal; a program that is gone does not care.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let id = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         if let Some(id) = id {
             let _gone = kill_process(id, signal);
@@ -69,22 +72,27 @@ impl Process {
     }
 
     /// kill -9; returns when it is dead.
-    pub(super) async fn kill(&mut self) -> io::Result<()> {
+    pub(crate) async fn kill(&mut self) -> io::Result<()> {
         self.child.kill().await
     }
 
+    /// Its process id; `None` once its end was seen.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
     /// Waits for its end.
-    pub(super) async fn end(&mut self) -> io::Result<ExitStatus> {
+    pub(crate) async fn end(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
 
     /// Its last lines.
-    pub(super) fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.iter().map(|line| format!("\n  {line}")).collect()
     }

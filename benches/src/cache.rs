@@ -63,7 +63,7 @@ pub(crate) fn measure(_bench: &Bench, settings: &Settings) -> Result<Sheet, AnyE
     let mut sheet = Sheet::new(format!(
         "Look-ups of near-duplicates among {entries} earlier units of {DIMENSION} numbers each, guards included, one after \
          the other; beside brute force over the same vectors, and beside one round trip to Redis. The vectors are made: \
-         clusters of {CLUSTER}, and a near-duplicate at a cosine above 0.9 of what is looked up."
+         units that share subjects, and a true neighbour at a cosine of 0.96 of what is looked up."
     ));
     let settings =
         SemanticSettings { entries: entries + 1, bytes: usize::MAX >> 1, ..SemanticSettings::default() };

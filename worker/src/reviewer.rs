@@ -1,6 +1,9 @@
 //! Asks a model for what the rules are unsure of.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    pin::pin,
+    time::{Duration, Instant, SystemTime},
+};
 
 use sheaf_cache::{Answer, CacheHit, Looked, ResultCache, Shown};
 use sheaf_common::{
@@ -18,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a document may wait for models, limits and retries together.
 const DEADLINE: Duration = Duration::from_mins(30);
+
+/// A look-up that takes longer waits for somebody else's answer.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Documents that a worker of a fleet takes before any is at a model.
 const FEW: usize = 8;
@@ -226,10 +232,18 @@ impl Reviewer {
         upstream: impl Send,
     ) -> Result<Answered, AssessError> {
         let shown = Shown { title: subject.title, text: subject.text };
-        let mut task = None;
+        let (mut task, mut upstream) = (None, Some(upstream));
         if let Some(cache) = &self.cache {
-            let deadline = tokio::time::Instant::now() + self.patience();
-            let mut looked = cache.look(shown, deadline).await;
+            // Whoever waits for another's answer in vain still has time for its own.
+            let deadline = tokio::time::Instant::now() + self.patience() / 4;
+            let mut looking = pin!(cache.look(shown, deadline));
+            let mut looked = if let Ok(looked) = tokio::time::timeout(LOOK, &mut looking).await {
+                looked
+            } else {
+                // It waits for somebody else's answer, and nobody is to wait for it.
+                upstream = None;
+                looking.await
+            };
             loop {
                 looked = match looked {
                     Looked::Ask(asking) => break task = Some((cache, asking)),
@@ -240,11 +254,20 @@ impl Reviewer {
                 };
             }
         }
-        let Reply { value, usage, requests, model, attempts, .. } = match &self.way {
-            Way::Now(batcher) => batcher.ask(subject, upstream).await?,
+        let reply = match &self.way {
+            Way::Now(batcher) => batcher.ask(subject, upstream).await,
             Way::Later(bulk, stage) => {
                 drop(upstream);
-                stage.ask(bulk, subject).await?
+                stage.ask(bulk, subject).await
+            }
+        };
+        let Reply { value, usage, requests, model, attempts, .. } = match reply {
+            Ok(reply) => reply,
+            Err(error) => {
+                // What was only to be checked serves where there is nothing to check it by.
+                let instead = task.and_then(|(_, task)| task.instead());
+                let served = instead.and_then(|hit| self.served(&hit, subject.text, rules));
+                return served.map(|served| Answered { usage: error.usage, ..served }).ok_or(error);
             }
         };
         let (analysis, _dropped_quotes) =

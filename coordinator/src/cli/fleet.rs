@@ -14,7 +14,10 @@ use sheaf_common::{
     quota::{Amount, Ledger, Totals},
     redis::{Connector, Link, Patience, RedisUrl, inspect},
 };
-use sheaf_llm::{Cost, NanoDollars, TokenUsage};
+use sheaf_llm::{
+    Cost, NanoDollars, TokenUsage,
+    bulk::{RedisStore, Store},
+};
 use sheaf_worker::{cli::token, models};
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +57,8 @@ pub(super) struct Fleet {
     address: String,
     /// What the fleet has spent on models; `None` when it asks none.
     ledger: Option<Ledger>,
+    /// The journal of what was handed in at a provider, where requests go through its batches.
+    batches: Option<RedisStore>,
     private: Option<PrivateRedis>,
     service: FleetService,
     ending: CancellationToken,
@@ -146,6 +151,8 @@ impl Fleet {
         let url = connector.url().clone();
         let patience = Patience::For(FIRST_ANSWER);
         let ledger = Ledger::new(Link::new(connector.clone(), patience), &run, Amount::default());
+        let batches = RedisStore::new(Link::new(connector.clone(), patience), &run);
+        let batches = Some(batches).filter(|_| arguments.llm_batch_api);
         let queue = RedisQueue::open(connector, run.clone(), shards, limits, true, Patience::Endless).await;
         let queue = queue.map_err(|error| error.to_string())?;
         let assignment = Assignment {
@@ -173,7 +180,7 @@ impl Fleet {
         let dispatch = Dispatch { queue, fleet: port.service.clone(), assignment };
         let ledger = Some(ledger).filter(|_| dispatch.assignment.llm != LlmPolicy::Never);
         let (service, ending) = (port.service, port.ending);
-        Ok(Self { dispatch: Some(dispatch), address, ledger, private, service, ending })
+        Ok(Self { dispatch: Some(dispatch), address, ledger, batches, private, service, ending })
     }
 
     /// Says how workers join. Whoever reads it may also stop the run: signals are watched by then.
@@ -199,6 +206,12 @@ impl Fleet {
             if done && let Err(error) = ledger.remove().await {
                 tracing::warn!(%error, "the ledger stays until it expires");
             }
+        }
+        if done
+            && let Some(batches) = &self.batches
+            && let Err(error) = batches.forget().await
+        {
+            tracing::warn!(%error, "the journal of batches stays until it expires");
         }
         self.ending.cancel();
         let Some(private) = self.private else { return };

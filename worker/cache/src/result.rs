@@ -66,6 +66,16 @@ pub struct Task {
     shadow: Option<(SemanticHit, Arc<Answer>)>,
 }
 
+impl Task {
+    /// What would have served, had it not been chosen to be checked: for when no fresh answer can be had.
+    pub fn instead(self) -> Option<CacheHit> {
+        let Self { claim, probe, shadow } = self;
+        let (similar, answer) = shadow?;
+        let task = Self { claim, probe, shadow: None };
+        Some(CacheHit { answer, from: From::Semantic(similar, task) })
+    }
+}
+
 /// What a cache did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct CacheCounts {

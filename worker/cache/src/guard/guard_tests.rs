@@ -25,6 +25,38 @@ fn how_a_thing_is_written_makes_no_difference() {
     }
 }
 
+/// Words at the same end of a scale speak for the same side, and are other words all the same.
+#[test]
+fn words_of_one_pole_are_not_the_same_word() {
+    let text = |word: &str| {
+        format!("In May the court of Orrin heard that the {word} had kept the accounts of the mill.")
+    };
+    for (one, other) in [("father", "son"), ("mother", "wife"), ("daughter", "mother"), ("father", "husband")]
+    {
+        assert_eq!(compare(&text(one), &text(other)), Err(Refusal::Words), "{one}, {other}");
+    }
+    for (one, other) in [
+        (
+            "The bill barely passed in the lower house on Monday.",
+            "The bill never passed in the lower house on Monday.",
+        ),
+        (
+            "Few members of the board voted for the new looms.",
+            "Some members of the board voted for the new looms.",
+        ),
+        (
+            "The mother sued the daughter over the old water mill.",
+            "The daughter sued the mother over the old water mill.",
+        ),
+        (
+            "More looms were sold abroad by the mill this spring.",
+            "Bigger looms were sold abroad by the mill this spring.",
+        ),
+    ] {
+        assert!(compare(one, other).is_err(), "{one}");
+    }
+}
+
 #[test]
 fn each_difference_has_its_name() {
     let text = "The board of Orrin Mills approved a loan of 3,000 euros on 4 May 2026 for looms.";

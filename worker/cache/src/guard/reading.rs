@@ -33,6 +33,8 @@ pub(super) struct Token {
     pub(super) sort: Sort,
     /// Hash of its normal form. Words and names of one form have one hash.
     pub(super) hash: u64,
+    /// Hash of the word that stands there: words of one pole, such as `father` and `son`, are not the same word.
+    pub(super) word: u64,
 }
 
 impl Token {
@@ -48,7 +50,13 @@ impl Token {
             Sort::Date => 0x6461_7465,
             Sort::Polarity => 0x706f_6c65,
         };
-        Self { sort, hash: xxh3_64(form.as_bytes()) ^ salt }
+        let hash = xxh3_64(form.as_bytes()) ^ salt;
+        Self { sort, hash, word: hash }
+    }
+
+    /// A word at one end of a scale.
+    fn pole(end: &str, word: &str) -> Self {
+        Self { word: xxh3_64(stem(word).as_bytes()), ..Self::new(Sort::Polarity, end) }
     }
 }
 
@@ -293,7 +301,7 @@ impl Reader<'_, '_> {
             return;
         }
         match polarity(word).filter(|_| !named) {
-            Some(value) => self.put(Sort::Polarity, &value.to_string()),
+            Some(value) => self.tokens.push(Token::pole(&value.to_string(), word)),
             None if named || (large && !piece.opens) => self.put(Sort::Name, word),
             None if large => self.put(Sort::Opener, word),
             None => self.put(Sort::Word, stem(word)),

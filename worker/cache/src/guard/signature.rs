@@ -104,24 +104,28 @@ impl Signature {
 
     fn read(text: &str) -> Self {
         let reading = Reading::new(text);
-        let digest = |sorts: &[Sort]| {
+        let digest = |sort: Sort| {
             let mut hash = Xxh3::new();
-            for token in reading.tokens.iter().filter(|token| sorts.contains(&token.sort)) {
+            for token in reading.tokens.iter().filter(|token| token.sort == sort) {
                 hash.update(&token.hash.to_le_bytes());
             }
             hash.digest()
         };
+        let mut order = Xxh3::new();
+        for token in &reading.tokens {
+            order.update(&token.word.to_le_bytes());
+        }
         let words: Box<[u32]> = if reading.tokens.len() <= WORDS {
             reading.tokens.iter().filter_map(word).collect()
         } else {
             Box::default()
         };
         Self {
-            order: digest(&[Sort::Word, Sort::Opener, Sort::Name, Sort::Number, Sort::Date, Sort::Polarity]),
-            numbers: digest(&[Sort::Number]),
-            dates: digest(&[Sort::Date]),
-            polarity: digest(&[Sort::Polarity]),
-            names: digest(&[Sort::Name]),
+            order: order.digest(),
+            numbers: digest(Sort::Number),
+            dates: digest(Sort::Date),
+            polarity: digest(Sort::Polarity),
+            names: digest(Sort::Name),
             tokens: u32::try_from(reading.tokens.len()).unwrap_or(u32::MAX),
             manner: reading.language.map_or(0, |language| language as u8)
                 | if reading.cased { CASED } else { 0 },

@@ -31,12 +31,17 @@ mod cache_tests;
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Once},
+    sync::{Arc, Mutex, Once, PoisonError},
+    time::Duration,
 };
 
 use serde_json::Value;
 use sheaf_common::id::DocumentId;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{JoinSet, spawn_blocking},
+    time::{Instant, timeout},
+};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use self::{
@@ -58,6 +63,12 @@ pub use statistics::SemanticStatistics;
 
 /// Hits of a run that are checked whatever the share is.
 const FIRST_CHECKED: u64 = 5;
+/// How long a text may wait for its vector.
+const VECTOR: Duration = Duration::from_secs(3);
+/// How long an embedder is left alone that failed.
+const REST: Duration = Duration::from_secs(30);
+/// Bytes of a text from which on reading it is more than a moment's work.
+const LONG: usize = 4 << 10;
 /// Likeness of two summaries of one text, where the embedder knows meanings.
 const SUMMARIES: f32 = 0.6;
 
@@ -88,6 +99,8 @@ pub struct SemanticCache {
     inner: Arc<Inner>,
     fleet: Option<mpsc::Sender<Message>>,
     silent: Once,
+    /// Until when the embedder is left alone.
+    rests_until: Mutex<Option<Instant>>,
     /// Ends its tasks when dropped.
     _tasks: JoinSet<()>,
 }
@@ -99,7 +112,7 @@ impl SemanticCache {
         let inner = Arc::new(Inner::new(settings, embedder, worker));
         let mut tasks = JoinSet::new();
         let fleet = fleet.map(|fleet| fleet::start(fleet, &inner, &mut tasks));
-        Self { inner, fleet, silent: Once::new(), _tasks: tasks }
+        Self { inner, fleet, silent: Once::new(), rests_until: Mutex::default(), _tasks: tasks }
     }
 
     /// Makes a text ready; `None` when the cache is off, the text is too long or says too little, or the embedder fails:
@@ -112,22 +125,37 @@ impl SemanticCache {
         let title = title.unwrap_or_default();
         let fits =
             title.len() + 1 + text.len() <= embedder.longest() && embedder.id().dimension() <= MOST_DIMENSION;
-        let signature = fits.then(|| Signature::of(Some(title), text)).filter(Signature::is_telling);
+        let signature = if fits { signature(title, text).await.filter(Signature::is_telling) } else { None };
         let Some(signature) = signature else {
             one_more(&self.inner.counters.not_looked_up);
             return None;
         };
         let whole = if title.is_empty() { text.to_owned() } else { format!("{title}\n{text}") };
-        match embedder.embed(&whole).await {
-            Ok(vector) => Some(Probe { vector: Packed::new(&vector), signature }),
-            Err(error) => {
-                one_more(&self.inner.counters.not_looked_up);
-                self.silent.call_once(|| {
-                    tracing::warn!(%error, "no vector for the semantic cache; units without one are asked about");
-                });
-                None
-            }
+        if let Some(vector) = self.vector(&whole).await {
+            return Some(Probe { vector: Packed::new(&vector), signature });
         }
+        one_more(&self.inner.counters.not_looked_up);
+        None
+    }
+
+    /// The vector of a text; `None` when there is none in time. An embedder that failed is left alone for a while: a document
+    /// must not wait for what only saves a request.
+    async fn vector(&self, text: &str) -> Option<Vec<f32>> {
+        let now = Instant::now();
+        let resting = |until: &Option<Instant>| until.is_some_and(|until| now < until);
+        if resting(&self.rests_until.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return None;
+        }
+        let why = match timeout(VECTOR, self.inner.embedder.embed(text)).await {
+            Ok(Ok(vector)) => return Some(vector),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no vector within {} s", VECTOR.as_secs()),
+        };
+        *self.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
+        self.silent.call_once(|| {
+            tracing::warn!(why, "no vector for the semantic cache; units without one are asked about");
+        });
+        None
     }
 
     /// The nearest earlier unit of the scope of `key` that says what `probe` says.
@@ -227,7 +255,7 @@ impl SemanticCache {
         if embedder.thresholds().reworded.is_none() || summary.len().max(afresh.len()) > embedder.longest() {
             return Some(true);
         }
-        let (one, other) = (embedder.embed(&summary).await.ok()?, embedder.embed(&afresh).await.ok()?);
+        let (one, other) = (self.vector(&summary).await?, self.vector(&afresh).await?);
         let cosine: f32 = one.iter().zip(&other).map(|(a, b)| a * b).sum();
         Some(cosine >= SUMMARIES)
     }
@@ -267,4 +295,13 @@ impl fmt::Debug for SemanticCache {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("SemanticCache").field("statistics", &self.statistics()).finish_non_exhaustive()
     }
+}
+
+/// What the guards read of a text; a long one is read off the runtime.
+async fn signature(title: &str, text: &str) -> Option<Signature> {
+    if title.len() + text.len() < LONG {
+        return Some(Signature::of(Some(title), text));
+    }
+    let (title, text) = (title.to_owned(), text.to_owned());
+    spawn_blocking(move || Signature::of(Some(&title), &text)).await.ok()
 }

@@ -203,7 +203,7 @@ impl<E: Embed> Texts<E> {
 /// Whether a failure may be the fault of one text, or of there being several.
 fn may_be_ones(kind: ModelErrorKind) -> bool {
     use ModelErrorKind as Kind;
-    matches!(kind, Kind::TooLong | Kind::BadRequest | Kind::Malformed | Kind::Server | Kind::Timeout)
+    matches!(kind, Kind::TooLong | Kind::BadRequest | Kind::Malformed)
 }
 
 /// Waits until nobody waits for any of them.

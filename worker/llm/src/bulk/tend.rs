@@ -28,6 +28,9 @@ use crate::{
 /// Most flaws of a refused batch that are named.
 const MOST_FLAWS: usize = 3;
 
+/// How often a provider must say that it does not know a batch before it is believed: some minutes at the usual pace.
+const UNKNOWN: u32 = 5;
+
 /// What this process has of a submission and the store has not.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
@@ -117,7 +120,7 @@ impl<'s> Tending<'s> {
     /// Looks at the batch until it has ended. A batch that the provider does not know any more has ended without results.
     pub(super) async fn until_ended(&mut self, batch: &str, at_once: bool) -> Result<Sight, Left> {
         let (shared, begun_ms) = (self.shared, self.submission.begun_ms);
-        let (mut looks, mut failures) = (u32::from(!at_once), 0);
+        let (mut looks, mut failures, mut unknown) = (u32::from(!at_once), 0, 0);
         loop {
             if looks > 0 {
                 tokio::time::sleep(shared.settings.poll.delay(looks, fastrand::f64())).await;
@@ -141,7 +144,11 @@ impl<'s> Tending<'s> {
                         return Ok(ended(Stage::Expired));
                     }
                 }
-                Err(error) if error.status == Some(404) => return Ok(ended(Stage::Ended)),
+                // A batch that was made a moment ago may not be known everywhere yet.
+                Err(error) if error.status == Some(404) && unknown >= UNKNOWN => {
+                    return Ok(ended(Stage::Ended));
+                }
+                Err(error) if error.status == Some(404) => unknown += 1,
                 Err(error) if stops(error.kind) => return Err(Left::Stop(error)),
                 Err(error) => {
                     failures += 1;

@@ -1,10 +1,9 @@
 //! Words that turn a statement round.
 
 /// Plain negations.
-pub(super) const NEGATIONS: &str = "not no never none nobody nothing nowhere neither nor without cannot hardly barely \
-    scarcely non \
-    nicht nichts nie niemals niemand kein keine keinen keinem keiner keines ohne weder noch kaum nirgends \
-    ne pas jamais rien aucun aucune sans ni personne nul nulle guère \
+pub(super) const NEGATIONS: &str = "not no never none nobody nothing nowhere neither nor without cannot non \
+    nicht nichts nie niemals niemand kein keine keinen keinem keiner keines ohne weder noch nirgends \
+    ne pas jamais rien aucun aucune sans ni personne nul nulle \
     nunca jamás nada nadie ningún ninguno ninguna sin tampoco ni";
 
 /// Scales and their two ends. A word stands in its plain forms; English endings are understood.

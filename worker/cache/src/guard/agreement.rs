@@ -34,7 +34,7 @@ impl Facts {
             numbers: of(&[Sort::Number, Sort::Date]),
             names: of(&[Sort::Name]),
             polarity: of(&[Sort::Polarity]),
-            negated: reading.tokens.contains(&Token::negation()),
+            negated: reading.tokens.iter().any(Token::is_negation),
         }
     }
 }

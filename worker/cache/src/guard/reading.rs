@@ -38,9 +38,9 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// A plain negation.
-    pub(super) fn negation() -> Self {
-        Self::new(Sort::Polarity, "0")
+    /// Whether it is a plain negation.
+    pub(super) fn is_negation(&self) -> bool {
+        self.hash == Self::new(Sort::Polarity, "0").hash
     }
 
     fn new(sort: Sort, form: &str) -> Self {

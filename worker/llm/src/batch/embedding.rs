@@ -181,7 +181,7 @@ impl<E: Embed> Texts<E> {
             };
             self.limiter.observe(error.rates);
             if error.kind == ModelErrorKind::RateLimited {
-                let refusal = Refusal { retry_after: error.retry_after, cause: Cause::Rate, idle: false };
+                let refusal = Refusal { retry_after: error.retry_after, cause: Cause::Rate, idle: true };
                 self.limiter.refused(&reservation, refusal);
             }
             if matches!(error.kind, ModelErrorKind::RateLimited | ModelErrorKind::Overloaded) {

@@ -28,7 +28,7 @@ const KNOWN_BYTES: usize = 20;
 
 /// The entries of every scope of one embedder, in memory, never more than the caps.
 ///
-/// Looking and adding go on beside each other. Only making room and throwing out hold up the rest, for microseconds.
+/// Entries are added beside each other, and looked for one at a time in a segment. Only making room and throwing out hold up the rest, for microseconds.
 pub(super) struct Index {
     dimension: usize,
     most: usize,

@@ -29,6 +29,10 @@ pub(super) struct Held {
 /// Entries of one scope, and a graph over their vectors (HNSW, by the `usearch` crate).
 pub(super) struct Segment {
     graph: Index,
+    /// Keeps looking and adding apart. Entries may be added beside each other, but the engine counts a node before it is
+    /// there, and reads its entry point and its height one after the other: who looks meanwhile may read what is not yet
+    /// written. So adding shares, and looking excludes.
+    still: RwLock<()>,
     held: RwLock<Vec<Held>>,
     room: usize,
     /// When it was made: the smallest is the oldest.
@@ -48,7 +52,7 @@ impl Segment {
             multi: false,
         };
         let graph = new_index(&options).map_err(|error| error.to_string())?;
-        let mut segment = Self { graph, held: RwLock::default(), room: 0, born };
+        let mut segment = Self { graph, still: RwLock::default(), held: RwLock::default(), room: 0, born };
         segment.make_room(FIRST)?;
         Ok(segment)
     }
@@ -82,12 +86,15 @@ impl Segment {
             held.push(Held { content: key.content, of, signature });
             held.len() as u64 - 1
         };
+        let _beside_others = self.still.read().unwrap_or_else(PoisonError::into_inner);
         self.graph.add(place, &vector.0).map_err(|error| error.to_string())
     }
 
     /// The entries nearest to `vector`, with their likeness.
     pub(super) fn nearest(&self, vector: &Packed, most: usize) -> Result<Vec<(f32, Held)>, String> {
+        let alone = self.still.write().unwrap_or_else(PoisonError::into_inner);
         let found = self.graph.search(&vector.0, most).map_err(|error| error.to_string())?;
+        drop(alone);
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let places = found.keys.iter().zip(&found.distances);
         Ok(places
@@ -105,5 +112,50 @@ impl Segment {
     pub(super) fn entry_bytes(dimension: usize, signature: &Signature) -> usize {
         let links = 4 * (2 * NEIGHBOURS + 1) + 4;
         dimension + links + 40 + size_of::<Held>() + signature.heap_bytes() + 130
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::unit::{Scope, UnitKey};
+
+    fn entry(number: usize) -> Entry {
+        let text = format!("Barge {number} lies at the quay with timber for the mill.");
+        let mut random = fastrand::Rng::with_seed(number as u64);
+        let vector: Vec<f32> = (0..64).map(|_| random.f32() - 0.5).collect();
+        Entry {
+            key: UnitKey::new(Scope::new("t", "s", b"1", []), None, &text),
+            of: 1,
+            vector: Packed::new(&vector),
+            signature: Signature::of(None, &text),
+        }
+    }
+
+    /// The engine itself does not keep the two apart: without the lock this ends the process, now and then.
+    #[test]
+    fn who_looks_while_the_first_are_added_finds_some_or_none() {
+        for _ in 0..200 {
+            let segment = Segment::new(64, 0).unwrap();
+            thread::scope(|scope| {
+                for part in 0..2 {
+                    let segment = &segment;
+                    scope.spawn(move || {
+                        for number in 0..8 {
+                            segment.add(entry(part * 8 + number)).unwrap();
+                        }
+                    });
+                }
+                scope.spawn(|| {
+                    for _ in 0..40 {
+                        assert!(segment.nearest(&entry(3).vector, 2).unwrap().len() <= 2);
+                    }
+                });
+            });
+            let found = segment.nearest(&entry(3).vector, 1).unwrap();
+            assert_eq!(found[0].1.content, entry(3).key.content);
+        }
     }
 }

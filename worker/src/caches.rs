@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sheaf_cache::{
-    ExactCache, ExactSettings, MemoryCache, ResultCache, Scope, SemanticCache, SemanticSettings,
+    CacheCounts, ExactCache, ExactSettings, MemoryCache, ResultCache, Scope, SemanticCache, SemanticSettings,
     embedder::{BackendEmbedder, Embedder, Lexical, StaticModel},
     semantic::Fleet,
 };
@@ -23,6 +23,8 @@ use crate::models::{self, Sharing};
 
 /// How long a run waits for a Redis that only its caches need.
 const FIRST_ANSWER: Duration = Duration::from_secs(2);
+/// How long a run waits for the first vector of an embedding backend.
+const FIRST_VECTOR: Duration = Duration::from_secs(10);
 /// Tokens that an embedding backend takes in at once where it does not say: fewer than any in use.
 const CONTEXT: u32 = 256;
 
@@ -118,6 +120,37 @@ async fn over_backend(mut backend: BackendConfig, models: Models<'_>) -> Result<
     let client = EmbeddingClient::new(source, limiter, EmbeddingSettings::default());
     let model = backend.model.unwrap_or_else(|| backend.base_url.to_string());
     let context = backend.context.unwrap_or(CONTEXT);
-    let embedder = BackendEmbedder::open(client, &model, context).await.map_err(|error| error.to_string())?;
-    Ok(Arc::new(embedder))
+    let opening = tokio::time::timeout(FIRST_VECTOR, BackendEmbedder::open(client, &model, context)).await;
+    let embedder = opening.map_err(|_| format!("no vector within {} s", FIRST_VECTOR.as_secs()))?;
+    Ok(Arc::new(embedder.map_err(|error| error.to_string())?))
+}
+
+/// What caches have done, in one line for a person.
+pub fn told(counts: &CacheCounts) -> String {
+    let CacheCounts { exact, semantic } = counts;
+    let mut line = format!(
+        "answers kept: {} from memory, {} from Redis, {} looked for in vain; {} new ones; {} that could not be used",
+        exact.memory_hits,
+        exact.redis_hits,
+        exact.misses,
+        exact.stored,
+        exact.refused()
+    );
+    if let Some(semantic) = semantic {
+        line += &format!(
+            "; texts that say the same: {} of {} look-ups, {} entries, {} that could not be read",
+            semantic.hits, semantic.lookups, semantic.entries, semantic.unreadable
+        );
+        if let Some(why) = &semantic.off {
+            line += &format!("; turned off: {why}");
+        }
+    }
+    line
+}
+
+/// Whether there is something that a person should hear of: entries that somebody damaged, or a cache that gave up.
+pub fn is_worth_telling(counts: &CacheCounts) -> bool {
+    let semantic = counts.semantic.as_ref();
+    counts.exact.refused() > 0
+        || semantic.is_some_and(|semantic| semantic.unreadable > 0 || semantic.off.is_some())
 }

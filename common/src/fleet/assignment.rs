@@ -33,6 +33,26 @@ pub struct Assignment {
     pub cache: CacheSettings,
 }
 
+#[cfg(any(test, feature = "conformance"))]
+impl Assignment {
+    /// A run of which nothing special is asked, for tests.
+    pub fn sample(run: &str, shards: u16) -> Self {
+        Self {
+            run: RunId::new(run),
+            redis: RedisAccess { url: "redis://127.0.0.1".to_owned(), host_is_coordinator: true },
+            shards,
+            options: AnalysisOptions::default(),
+            mode: Mode::Async,
+            parse_timeout: Duration::from_secs(30),
+            parse_memory_bytes: 1 << 30,
+            llm: LlmPolicy::Never,
+            models: ModelSettings::default(),
+            budget: Budget::default(),
+            cache: CacheSettings::default(),
+        }
+    }
+}
+
 /// Which documents of a run a model is asked about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LlmPolicy {

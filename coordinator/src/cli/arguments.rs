@@ -2,20 +2,19 @@
 
 #![allow(clippy::doc_markdown, reason = "help is plain text")]
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+mod fleet;
+mod model;
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
-use sheaf_common::{
-    fleet::{CacheMode, CacheSettings},
-    job::Extraction,
-    wire::fleet::ReachSettings,
-};
-use sheaf_llm::config::ModelOptions;
-use sheaf_worker::{
-    Mode,
-    cli::{CredentialArguments, LogFormatArgument},
-};
+use sheaf_common::job::Extraction;
+use sheaf_worker::{Mode, cli::LogFormatArgument};
 
+pub(super) use self::{
+    fleet::{FleetArguments, GuardArguments, ReachArguments, RunOfArguments},
+    model::{CacheArguments, ModelArguments, tenant},
+};
 use super::cache::CacheCommand;
 
 /// Analyse large sets of documents: download, extract, say what is in them.
@@ -219,167 +218,6 @@ pub(super) struct RunArguments {
     pub(super) log_format: LogFormatArgument,
 }
 
-/// Whether other processes and hosts share the run.
-#[derive(Debug, Args)]
-pub(super) struct FleetArguments {
-    /// Jobs go through Redis, so that workers on this host and others share the run and it survives any process's death.
-    /// Workers are started with: worker start --coordinator http://HOST:PORT
-    #[arg(long, help_heading = "Fleet")]
-    pub(super) enable_queue: bool,
-
-    /// The Redis for --enable-queue, and for answers that later runs may use again: redis://:PASSWORD@HOST:PORT, rediss:// with
-    /// TLS; one server of a cluster stands for all of it [default: with --enable-queue a private redis-server in the output
-    /// folder, else none]
-    #[arg(long, value_name = "URL", help_heading = "Fleet")]
-    pub(super) redis_url: Option<String>,
-
-    /// Where workers register, with /healthz, /readyz and /progress over HTTP at the same port. Without --enable-queue only
-    /// the latter, and only when it is given [default: 127.0.0.1:7700]
-    #[arg(long, value_name = "ADDR", help_heading = "Fleet")]
-    pub(super) listen: Option<SocketAddr>,
-
-    #[command(flatten)]
-    pub(super) guard: GuardArguments,
-}
-
-/// How an operator reaches a coordinator.
-#[derive(Debug, Args)]
-pub(super) struct ReachArguments {
-    /// Where the coordinator listens: http://HOST:PORT, or https://HOST:PORT with TLS
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7700", env = "SHEAF_COORDINATOR")]
-    coordinator: String,
-
-    #[command(flatten)]
-    credentials: CredentialArguments,
-}
-
-impl ReachArguments {
-    pub(super) fn settings(&self) -> Result<ReachSettings, String> {
-        self.credentials.reach(&self.coordinator)
-    }
-}
-
-/// Which run, and where its queue is.
-#[derive(Debug, Args)]
-pub(super) struct RunOfArguments {
-    /// The run: its output folder
-    #[arg(value_name = "RUN")]
-    pub(super) run: PathBuf,
-
-    /// The Redis that it was run with [default: its private one]
-    #[arg(long, value_name = "URL")]
-    pub(super) redis_url: Option<String>,
-}
-
-/// Who may register.
-#[derive(Debug, Args)]
-pub(super) struct GuardArguments {
-    /// A secret that workers must know, in this file or in SHEAF_TOKEN; needed, or mutual TLS, where other hosts reach
-    /// --listen
-    #[arg(long, value_name = "FILE", help_heading = "Fleet")]
-    pub(super) token_file: Option<PathBuf>,
-
-    /// Certificate of this coordinator, PEM, with its chain
-    #[arg(long, value_name = "FILE", requires = "tls_key", help_heading = "Fleet")]
-    pub(super) tls_certificate: Option<PathBuf>,
-
-    /// Its key, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_certificate", help_heading = "Fleet")]
-    pub(super) tls_key: Option<PathBuf>,
-
-    /// Authority that signs the certificates of workers, PEM: TLS is mutual then
-    #[arg(long, value_name = "FILE", requires = "tls_certificate", help_heading = "Fleet")]
-    pub(super) tls_client_authority: Option<PathBuf>,
-
-    /// Let any host register without a secret: only in a network that lets nobody else through
-    #[arg(long, help_heading = "Fleet")]
-    pub(super) insecure: bool,
-}
-
-/// How models are asked. Which ones is said by the environment or sheaf.toml.
-#[derive(Debug, Args)]
-pub(super) struct ModelArguments {
-    /// One model request at a time
-    #[arg(long, conflicts_with = "max_parallel", help_heading = "Models")]
-    pub(super) no_parallel: bool,
-
-    /// At most this many model requests at once [default: what the backends take]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Models")]
-    pub(super) max_parallel: Option<u32>,
-
-    /// Requests per minute that the key allows [default: learned]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Models")]
-    pub(super) rpm: Option<u64>,
-
-    /// Tokens per minute that the key allows [default: learned]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Models")]
-    pub(super) tpm: Option<u64>,
-}
-
-/// Whether answers that were given before serve again.
-#[derive(Debug, Args)]
-pub(super) struct CacheArguments {
-    /// Whether a model's earlier answers serve again: on; read, nothing new is kept; off. They are kept in memory, and in
-    /// the Redis of --redis-url for later runs and other workers
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "on", help_heading = "Models")]
-    pub(super) cache: CacheArgument,
-
-    /// How long an answer is kept: a number with s, m, h or d
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = lifetime, help_heading = "Models")]
-    pub(super) cache_ttl: Duration,
-
-    /// Whose answers they are: those of one tenant never serve another
-    #[arg(long, value_name = "NAME", default_value = CacheSettings::TENANT, value_parser = tenant, help_heading = "Models")]
-    pub(super) tenant: String,
-
-    /// Reuse only answers about the very same text, not those about texts that say the same
-    #[arg(long, help_heading = "Models")]
-    pub(super) no_semantic_cache: bool,
-
-    /// Folder of a static embedding model (model2vec: config.json, tokenizer.json, model.safetensors) by which texts that say
-    /// the same are found; workers of a fleet have their own [default: the configured embedding backend, else their words]
-    #[arg(long, value_name = "DIR", conflicts_with = "enable_queue", help_heading = "Models")]
-    pub(super) embedding_model: Option<PathBuf>,
-}
-
-impl CacheArguments {
-    pub(super) fn settings(&self) -> CacheSettings {
-        let mode = match self.cache {
-            CacheArgument::Off => CacheMode::Off,
-            CacheArgument::Read => CacheMode::Read,
-            CacheArgument::On => CacheMode::On,
-        };
-        CacheSettings {
-            mode,
-            ttl: self.cache_ttl,
-            tenant: self.tenant.clone(),
-            semantic: !self.no_semantic_cache,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum CacheArgument {
-    /// Every answer is asked for
-    Off,
-    /// Answers that are there serve, nothing new is kept
-    Read,
-    /// Answers that are there serve, and new ones are kept
-    On,
-}
-
-impl ModelArguments {
-    pub(super) fn options(&self) -> ModelOptions {
-        ModelOptions {
-            no_parallel: self.no_parallel,
-            max_parallel: self.max_parallel,
-            rpm: self.rpm,
-            tpm: self.tpm,
-            ..ModelOptions::default()
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct DoctorArguments {
     #[command(flatten)]
@@ -412,34 +250,6 @@ const MOST_AT_ONCE: u64 = 1024;
 
 fn count() -> RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..=MOST_AT_ONCE)
-}
-
-/// Longest life of a cached answer: ten years.
-const LONGEST_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
-
-/// `90s`, `15m`, `12h` or `30d`.
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
-    let wrong = || "this is no time: a whole number and s, m, h or d, such as 12h".to_owned();
-    let (number, seconds) = units
-        .into_iter()
-        .find_map(|(unit, seconds)| text.strip_suffix(unit).map(|number| (number, seconds)))
-        .ok_or_else(wrong)?;
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let time = Duration::from_secs(number.saturating_mul(seconds));
-    if time.is_zero() || time > LONGEST_LIFE {
-        return Err("it must be from a second to ten years".to_owned());
-    }
-    Ok(time)
-}
-
-/// A name that is no surprise in a list.
-pub(super) fn tenant(text: &str) -> Result<String, String> {
-    let is_plain = text.chars().all(|character| character.is_alphanumeric() || "-_.@".contains(character));
-    if text.is_empty() || text.len() > 64 || !is_plain {
-        return Err("it must be 1 to 64 letters, digits, -, _, . or @".to_owned());
-    }
-    Ok(text.to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

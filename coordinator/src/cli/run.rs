@@ -8,11 +8,12 @@ use std::{
 };
 
 use jiff::Timestamp;
+use sheaf_cache::ResultCache;
 use sheaf_common::{fault::said, job::AnalysisOptions, shutdown::Shutdown, telemetry};
 use sheaf_fetch::{FetchLimits, Lookup};
 use sheaf_llm::{StatisticsSnapshot, bulk::Bulk, detect::Detection};
 use sheaf_report::{RunFacts, Setting, Shown, Summary};
-use sheaf_worker::{EngineLimits, Reviewer, cli::own_program, models};
+use sheaf_worker::{EngineLimits, Reviewer, caches, cli::own_program, models};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -177,6 +178,7 @@ async fn start(
         Ok(Ended::Complete { accepted, results }) => {
             let statistics = reviewer.as_ref().map(|reviewer| reviewer.statistics());
             forget_batches(reviewer.as_deref()).await;
+            tell_of_caches(reviewer.as_deref());
             let facts = facts(arguments, &folder, redacted, statistics.as_ref());
             let finished = tokio::task::spawn_blocking(move || {
                 finish(&folder, &accepted, results, facts).map(|summary| (folder, summary))
@@ -240,6 +242,16 @@ async fn reviewer(
 ) -> Result<Option<Arc<Reviewer>>, String> {
     let Some(models) = models else { return Ok(None) };
     Ok(Some(Arc::new(models.reviewer(arguments, found, folder).await?)))
+}
+
+/// Says what the caches have done, aloud only where something was wrong.
+fn tell_of_caches(reviewer: Option<&Reviewer>) {
+    let Some(counts) = reviewer.and_then(Reviewer::cache).map(ResultCache::counts) else { return };
+    if caches::is_worth_telling(&counts) {
+        note(&caches::told(&counts));
+    } else {
+        tracing::info!("{}", caches::told(&counts));
+    }
 }
 
 /// Empties the journal of batches of a run that is complete.

@@ -163,12 +163,7 @@ impl Member {
 
 #[cfg(test)]
 mod tests {
-    use sheaf_common::{
-        fleet::{Budget, CacheSettings, LlmPolicy, ModelSettings, PROTOCOL, RedisAccess},
-        id::WorkerId,
-        job::AnalysisOptions,
-        mode::Mode,
-    };
+    use sheaf_common::{fleet::PROTOCOL, id::WorkerId, mode::Mode};
 
     use super::*;
 
@@ -186,28 +181,12 @@ mod tests {
         }
     }
 
-    fn assignment() -> Assignment {
-        Assignment {
-            run: RunId::new("r"),
-            redis: RedisAccess { url: "redis://127.0.0.1".to_owned(), host_is_coordinator: true },
-            shards: 1,
-            options: AnalysisOptions::default(),
-            mode: Mode::Async,
-            parse_timeout: Duration::from_secs(30),
-            parse_memory_bytes: 1 << 30,
-            llm: LlmPolicy::Never,
-            models: ModelSettings::default(),
-            budget: Budget::default(),
-            cache: CacheSettings::default(),
-        }
-    }
-
     #[test]
     fn that_nothing_more_is_pushed_is_told_once_and_again_where_it_may_not_have_been_heard() {
         let run = RunId::new("r");
         let closing = |closing| Order::Closing { run: RunId::new("r"), closing };
         let mut wanted = Wanted::default();
-        wanted.runs.insert(run.clone(), (1, assignment()));
+        wanted.runs.insert(run.clone(), (1, Assignment::sample("r", 1)));
         let mut member = Member::new(registration(), &wanted, Instant::now());
         assert_eq!(member.catch_up(&wanted), []);
         wanted.closing.insert(run.clone());
@@ -219,8 +198,8 @@ mod tests {
             [closing(true)],
             "the order may have been lost with the session"
         );
-        wanted.runs.insert(run.clone(), (2, assignment()));
-        let again = [Order::Assign(Box::new(assignment())), closing(true)];
+        wanted.runs.insert(run.clone(), (2, Assignment::sample("r", 1)));
+        let again = [Order::Assign(Box::new(Assignment::sample("r", 1))), closing(true)];
         assert_eq!(member.catch_up(&wanted), again, "who begins anew is told anew");
         wanted.closing.clear();
         assert_eq!(member.catch_up(&wanted), [closing(false)]);

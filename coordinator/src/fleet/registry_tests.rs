@@ -7,12 +7,8 @@ use std::{
 
 use proptest::prelude::*;
 use sheaf_common::{
-    fleet::{
-        Assignment, Budget, CacheSettings, Command, Intake, LlmPolicy, ModelSettings, Order, PROTOCOL,
-        RedisAccess, Refusal, Registration, Report, WorkerState,
-    },
+    fleet::{Assignment, Command, Intake, Order, PROTOCOL, Refusal, Registration, Report, WorkerState},
     id::{RunId, WorkerId},
-    job::AnalysisOptions,
     mode::Mode,
 };
 
@@ -35,22 +31,6 @@ fn registration(name: &str) -> Registration {
         version: "0.1.0".to_owned(),
         protocol: PROTOCOL,
         models: vec![],
-    }
-}
-
-fn assignment(run: &str, shards: u16) -> Assignment {
-    Assignment {
-        run: RunId::new(run),
-        redis: RedisAccess { url: "redis://127.0.0.1".to_owned(), host_is_coordinator: true },
-        shards,
-        options: AnalysisOptions::default(),
-        mode: Mode::Async,
-        parse_timeout: Duration::from_secs(30),
-        parse_memory_bytes: 1 << 30,
-        llm: LlmPolicy::Never,
-        models: ModelSettings::default(),
-        budget: Budget::default(),
-        cache: CacheSettings::default(),
     }
 }
 
@@ -184,10 +164,10 @@ fn a_worker_that_drains_is_asked_for_nothing_else() {
 #[test]
 fn runs_are_told_once_and_again_when_they_change() {
     let mut fleet = Fleet::new();
-    fleet.apply(Event::Assigned(assignment("r", 1)));
+    fleet.apply(Event::Assigned(Assignment::sample("r", 1)));
     fleet.joined("a", 1);
     assert_eq!(fleet.apply(Event::Tick), [], "the welcome told it of the run");
-    let changed = assignment("r", 2);
+    let changed = Assignment::sample("r", 2);
     let told = fleet.apply(Event::Assigned(changed.clone()));
     assert_eq!(told, [Action::Send { session: 1, order: Order::Assign(Box::new(changed)) }]);
     let told = fleet.apply(Event::Withdrawn(RunId::new("r")));
@@ -344,7 +324,7 @@ proptest! {
                 }
                 Step::Ask(who, command) => (None, Event::Asked { worker: worker(name(who)), command }),
                 Step::Assign(run, shards) => {
-                    let run = assignment(name(run), shards);
+                    let run = Assignment::sample(name(run), shards);
                     runs.insert(run.run.clone(), shards);
                     (None, Event::Assigned(run))
                 }

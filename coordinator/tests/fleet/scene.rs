@@ -4,11 +4,9 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 
 use sheaf_common::{
     fleet::{
-        Assignment, Budget, CacheSettings, Intake, LlmPolicy, Load, ModelSettings, Order, PROTOCOL,
-        RedisAccess, Registration, Report, WorkerState, start_id,
+        Assignment, Budget, Intake, LlmPolicy, Load, ModelSettings, Order, PROTOCOL, Registration, Report,
+        WorkerState, start_id,
     },
-    id::RunId,
-    job::AnalysisOptions,
     mode::Mode,
     wire::fleet::{FleetClient, ReachSettings},
 };
@@ -121,17 +119,11 @@ pub(crate) async fn order(session: &mut Session) -> Order {
 
 pub(crate) fn run(name: &str) -> Assignment {
     Assignment {
-        run: RunId::new(name),
-        redis: RedisAccess { url: "redis://127.0.0.1:6379".to_owned(), host_is_coordinator: true },
-        shards: 4,
-        options: AnalysisOptions::default(),
         mode: Mode::Hybrid,
-        parse_timeout: Duration::from_secs(30),
-        parse_memory_bytes: 1 << 30,
         llm: LlmPolicy::Unsure,
         models: ModelSettings { requests_per_minute: Some(600), ..ModelSettings::default() },
         budget: Budget { usd: Some(1.5), ..Budget::default() },
-        cache: CacheSettings::default(),
+        ..Assignment::sample(name, 4)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sheaf_cache::ResultCache;
 use sheaf_common::{
     backoff::Backoff,
     fleet::{Assignment, LlmPolicy},
@@ -64,12 +65,15 @@ impl Duty {
                     (failures, said) = (0, None);
                     self.status.set_trouble(&run, None);
                     let sharing_out = tokio::spawn(share_out(sharing.limits, self.share.clone()));
-                    let (asked, queue) = (worker.reviewer.is_some(), worker.queue.clone());
+                    let (reviewer, queue) = (worker.reviewer.clone(), worker.queue.clone());
                     let trouble = self.serve(worker).await;
                     stopped.cancel();
                     sharing_out.abort();
+                    tell_of_caches(&run, reviewer.as_deref());
                     tokio::join!(settle(&run, &queue), async {
-                        if asked && tokio::time::timeout(FLUSH, sharing.budget.flush()).await.is_err() {
+                        if reviewer.is_some()
+                            && tokio::time::timeout(FLUSH, sharing.budget.flush()).await.is_err()
+                        {
                             tracing::warn!(%run, "what was spent could not be told: it counts in full");
                         }
                     });
@@ -245,6 +249,16 @@ struct Begun {
 async fn settle(run: &RunId, queue: &RedisQueue) {
     if tokio::time::timeout(SETTLE, queue.settled()).await.is_err() {
         tracing::warn!(%run, "a lease call did not end; what it brings is delivered again when its lease has run out");
+    }
+}
+
+/// Says what the caches of a run have done, louder where something was wrong.
+fn tell_of_caches(run: &RunId, reviewer: Option<&Reviewer>) {
+    let Some(counts) = reviewer.and_then(Reviewer::cache).map(ResultCache::counts) else { return };
+    if caches::is_worth_telling(&counts) {
+        tracing::warn!(%run, "{}", caches::told(&counts));
+    } else {
+        tracing::info!(%run, "{}", caches::told(&counts));
     }
 }
 

@@ -3,11 +3,7 @@
 use std::future::pending;
 
 use sheaf_cache::MemoryCache;
-use sheaf_common::{
-    fleet::{CacheSettings, LlmPolicy, ModelSettings, RedisAccess},
-    job::AnalysisOptions,
-    mode::Mode,
-};
+use sheaf_common::fleet::RedisAccess;
 use tokio::{net::TcpListener, sync::oneshot, time::timeout};
 
 use super::*;
@@ -35,17 +31,9 @@ fn host(shutdown: &Shutdown) -> Host {
 
 fn assignment(port: u16) -> Assignment {
     Assignment {
-        run: RunId::new("r"),
         redis: RedisAccess { url: format!("redis://127.0.0.1:{port}"), host_is_coordinator: false },
-        shards: 1,
-        options: AnalysisOptions::default(),
-        mode: Mode::Async,
         parse_timeout: PATIENCE,
-        parse_memory_bytes: 1 << 30,
-        llm: LlmPolicy::Never,
-        models: ModelSettings::default(),
-        budget: Budget::default(),
-        cache: CacheSettings::default(),
+        ..Assignment::sample("r", 1)
     }
 }
 

@@ -41,46 +41,23 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use sheaf_common::{
-        fleet::{Budget, CacheSettings, LlmPolicy, ModelSettings, RedisAccess},
-        job::AnalysisOptions,
-        mode::Mode,
-    };
-
     use super::*;
-
-    fn run(name: &str, shards: u16) -> Assignment {
-        Assignment {
-            run: RunId::new(name),
-            redis: RedisAccess { url: "redis://127.0.0.1".to_owned(), host_is_coordinator: true },
-            shards,
-            options: AnalysisOptions::default(),
-            mode: Mode::Async,
-            parse_timeout: Duration::from_secs(30),
-            parse_memory_bytes: 1 << 30,
-            llm: LlmPolicy::Never,
-            models: ModelSettings::default(),
-            budget: Budget::default(),
-            cache: CacheSettings::default(),
-        }
-    }
 
     #[test]
     fn a_later_welcome_brings_what_has_changed() {
-        let mut known = Known::new(&[run("a", 1), run("b", 1), run("c", 1)]);
+        let mut known =
+            Known::new(&[Assignment::sample("a", 1), Assignment::sample("b", 1), Assignment::sample("c", 1)]);
         known.note(&Order::Withdraw(RunId::new("c")));
-        let orders = known.compare(vec![run("b", 2), run("d", 1)]);
+        let orders = known.compare(vec![Assignment::sample("b", 2), Assignment::sample("d", 1)]);
         let expected = [
             Order::Withdraw(RunId::new("a")),
-            Order::Assign(Box::new(run("b", 2))),
-            Order::Assign(Box::new(run("d", 1))),
+            Order::Assign(Box::new(Assignment::sample("b", 2))),
+            Order::Assign(Box::new(Assignment::sample("d", 1))),
         ];
         assert_eq!(orders, expected);
         for order in &orders {
             known.note(order);
         }
-        assert_eq!(known.compare(vec![run("b", 2), run("d", 1)]), []);
+        assert_eq!(known.compare(vec![Assignment::sample("b", 2), Assignment::sample("d", 1)]), []);
     }
 }

@@ -4,20 +4,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "../../coordinator/report/tests/chromium/mod.rs"]
+mod chromium;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::Command,
 };
 
-use scraper::{Html, Selector};
 use serde_json::{Value, json};
 
+use self::chromium::{CANARY, browser, dump, elements, has_canary};
+
 const BENCH: &str = env!("CARGO_BIN_EXE_bench");
-/// What a hostile text would do if it ran.
-const CANARY: &str = "document.documentElement.setAttribute('data-canary','1')";
 
 /// A report in which every text is this one.
 fn report(text: &str) -> Value {
@@ -99,65 +99,4 @@ fn results_of_another_form_are_refused() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && said.contains(why), "{said}");
     }
-}
-
-fn browser() -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join("chromium")).find(|program| program.is_file())
-}
-
-fn has_canary(page: &str) -> bool {
-    Html::parse_document(page).root_element().attr("data-canary").is_some()
-}
-
-/// Names of all elements, in order, with the names of their attributes.
-fn elements(page: &str) -> Vec<String> {
-    let all = Selector::parse("*").unwrap();
-    let name = |element: scraper::ElementRef<'_>| {
-        let mut attributes: Vec<_> = element.value().attrs().map(|(name, _)| name).collect();
-        attributes.sort_unstable();
-        format!("{} {attributes:?}", element.value().name())
-    };
-    Html::parse_document(page).select(&all).map(name).collect()
-}
-
-/// The document a browser makes of a page, after its scripts, if any, have run.
-fn dump(browser: &Path, folder: &Path, page: &Path) -> String {
-    let profile = tempfile::tempdir_in(folder).unwrap();
-    let output = folder.join("dumped.html");
-    let options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--dump-dom",
-    ];
-    let mut child = Command::new(browser)
-        .args(options)
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("file://{}", page.display()))
-        .stdin(Stdio::null())
-        .stdout(fs::File::create(&output).unwrap())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    // Far more than a browser needs; it only keeps a browser that hangs from holding up the tests.
-    let give_up = Instant::now() + Duration::from_mins(3);
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > give_up {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("chromium did not load {} within 3 minutes", page.display());
-        }
-        thread::sleep(Duration::from_millis(50));
-    };
-    assert!(status.success(), "chromium ended with {status}");
-    fs::read_to_string(&output).unwrap()
 }

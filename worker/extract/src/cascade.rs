@@ -40,7 +40,7 @@ pub fn extract(html: &str, effort: Effort) -> Result<Extraction, ExtractError> {
     if html.len() > SIZE_LIMIT {
         return Err(ExtractError::TooLarge { bytes: html.len(), limit: SIZE_LIMIT });
     }
-    let shape = depth::measure(html);
+    let shape = depth::measure(html.as_bytes());
     let buildable = shape.depth <= DEPTH_LIMIT && shape.attributes <= ATTRIBUTE_LIMIT;
     let Some(tree) = buildable.then(|| Tree::parse(html, DEPTH_LIMIT)).flatten() else {
         return Ok(flatten(html, shape.depth));

@@ -4,6 +4,8 @@
 //! any of them sees the page. The count follows HTML's implied end tags only as far as needed for it not to be far too
 //! high on honest pages: `<p>`, `<li>`, table cells and their like close each other.
 
+use memchr::{memchr, memmem};
+
 /// Measures of a page's tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Shape {
@@ -13,14 +15,15 @@ pub(crate) struct Shape {
     pub attributes: usize,
 }
 
-/// The greatest number of elements open at once, estimated in linear time without building a tree.
+/// The greatest number of elements open at once, estimated in linear time without building a tree. Any encoding will do in
+/// which tags are written as in ASCII.
 ///
 /// ```
 /// assert_eq!(sheaf_extract::nesting_depth("<html><body><div><p>a<p>b</div>"), 4);
 /// assert_eq!(sheaf_extract::nesting_depth(&"<div>".repeat(100_000)), 100_000);
 /// ```
-pub fn nesting_depth(html: &str) -> usize {
-    measure(html).depth
+pub fn nesting_depth(html: impl AsRef<[u8]>) -> usize {
+    measure(html.as_ref()).depth
 }
 
 /// Open elements of which only the names' hashes are known, with a count of each so that a stray end tag costs O(1).
@@ -79,11 +82,11 @@ impl Stack {
 }
 
 /// See [`Shape`].
-pub(crate) fn measure(html: &str) -> Shape {
+pub(crate) fn measure(html: &[u8]) -> Shape {
     let mut shape = Shape::default();
     let mut stack = Stack::default();
     let (svg, math) = (Stack::slot(b"svg"), Stack::slot(b"math"));
-    let mut rest = html.as_bytes();
+    let mut rest = html;
     while let Some(tag) = next_tag(&mut rest) {
         shape.attributes = shape.attributes.max(tag.attributes);
         let slot = Stack::slot(tag.name);
@@ -145,12 +148,12 @@ pub(crate) struct Tag<'a> {
 pub(crate) fn next_tag<'a>(rest: &mut &'a [u8]) -> Option<Tag<'a>> {
     let start = *rest;
     loop {
-        let at = position(rest, b'<')?;
+        let at = memchr(b'<', rest)?;
         *rest = rest.get(at + 1..)?;
         match rest.first()? {
             b'!' if rest.starts_with(b"!--") => {
                 let body = rest.get(3..)?;
-                let end = body.windows(3).position(|w| w == b"-->")?;
+                let end = memmem::find(body, b"-->")?;
                 *rest = body.get(end + 3..)?;
             }
             b'/' | b'a'..=b'z' | b'A'..=b'Z' => {
@@ -160,10 +163,6 @@ pub(crate) fn next_tag<'a>(rest: &mut &'a [u8]) -> Option<Tag<'a>> {
             _ => {}
         }
     }
-}
-
-fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
-    bytes.iter().position(|&byte| byte == wanted)
 }
 
 fn read_tag<'a>(rest: &mut &'a [u8], text: &'a [u8]) -> Option<Tag<'a>> {
@@ -181,7 +180,7 @@ fn read_tag<'a>(rest: &mut &'a [u8], text: &'a [u8]) -> Option<Tag<'a>> {
         match byte {
             // A quote opens a value only behind a `=`; elsewhere it is part of a name.
             b'"' | b'\'' if before == b'=' => {
-                tail = position(tail, byte).and_then(|end| tail.get(end + 1..)).unwrap_or_default();
+                tail = memchr(byte, tail).and_then(|end| tail.get(end + 1..)).unwrap_or_default();
             }
             _ if !byte.is_ascii_whitespace() && byte != b'=' && byte != b'/' && is_gap(before) => {
                 attributes += 1;
@@ -211,7 +210,7 @@ fn is_gap(byte: u8) -> bool {
 /// Passes over the text of a raw element, up to and with its end tag.
 pub(crate) fn skip_raw(rest: &mut &[u8], name: &[u8]) {
     let mut from = 0;
-    while let Some(at) = rest.get(from..).and_then(|tail| position(tail, b'<')) {
+    while let Some(at) = rest.get(from..).and_then(|tail| memchr(b'<', tail)) {
         let tail = rest.get(from + at + 1..).unwrap_or_default();
         if tail.first() == Some(&b'/')
             && tail.get(1..=name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name))
@@ -258,7 +257,7 @@ mod tests {
 
     #[test]
     fn attributes_are_counted() {
-        assert_eq!(measure("<a b c = 'd e' f=g>").attributes, 3);
-        assert_eq!(measure(&format!("<p{}>", " x".repeat(5000))).attributes, 5000);
+        assert_eq!(measure(b"<a b c = 'd e' f=g>").attributes, 3);
+        assert_eq!(measure(format!("<p{}>", " x".repeat(5000)).as_bytes()).attributes, 5000);
     }
 }

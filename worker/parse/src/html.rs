@@ -97,11 +97,7 @@ pub(crate) fn parse(body: &[u8], charset: Option<&str>, extraction: Extraction) 
 /// Elements open at once, at most. Tags are ASCII in every charset that pages are written in but UTF-16, which counts
 /// as too deep.
 pub(crate) fn nesting_depth(body: &[u8]) -> usize {
-    if charset::is_utf_16(body) {
-        usize::MAX
-    } else {
-        sheaf_extract::nesting_depth(&String::from_utf8_lossy(body))
-    }
+    if charset::is_utf_16(body) { usize::MAX } else { sheaf_extract::nesting_depth(body) }
 }
 
 fn too_large(bytes: usize, limit: usize) -> Fault {

@@ -8,8 +8,8 @@ mod number;
 
 use crate::place::Places;
 use crate::reading::Reading;
+use foldhash::{HashMap, HashMapExt};
 use sheaf_common::analysis::{Entity, EntityKind};
-use std::collections::HashMap;
 use std::ops::Range;
 
 /// Different entities of one kind that a document keeps, the most frequent and then the first. Names are kept to

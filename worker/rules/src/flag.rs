@@ -3,8 +3,8 @@
 use crate::cue;
 use crate::passage::PassageKind;
 use crate::reading::Reading;
+use foldhash::HashSet;
 use sheaf_common::document::{ContentType, Document};
-use std::collections::HashSet;
 
 /// Words below which a text is thin.
 const THIN: usize = 60;

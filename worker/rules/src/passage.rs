@@ -3,7 +3,7 @@
 
 use crate::cue;
 use crate::word;
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 /// What a passage is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

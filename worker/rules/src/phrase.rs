@@ -6,8 +6,9 @@
 use crate::passage::PassageKind;
 use crate::reading::{Reading, TermId, Token};
 use crate::word;
+use foldhash::{HashMap, HashMapExt};
 use sheaf_common::analysis::Keyword;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Words of the longest phrase.
 const LENGTH_MAX: usize = 4;

@@ -5,10 +5,11 @@ use crate::cue;
 use crate::passage::{Passage, PassageKind, passages};
 use crate::sentence::sentences;
 use crate::word::{self, Span};
+use foldhash::{HashMap, HashMapExt, HashSet};
 use sheaf_common::document::Document;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Bytes of a text that are read closely: about 170,000 English words, a long book. What comes after counts for
 /// `words` and the fingerprint alone.
@@ -177,7 +178,7 @@ fn token_range(tokens: &[Token], range: &Range<usize>) -> Range<usize> {
 /// Numbers terms in the order of their first appearance.
 struct Index<'a> {
     language: Option<&'a str>,
-    stops: HashSet<&'static str>,
+    stops: Arc<HashSet<&'static str>>,
     numbers: HashMap<Box<str>, TermId>,
     terms: Vec<Term>,
     folded: String,
@@ -185,9 +186,13 @@ struct Index<'a> {
 
 impl<'a> Index<'a> {
     fn new(language: Option<&'a str>) -> Self {
-        let listed = language.and_then(stop_words::lookup).unwrap_or_default();
-        let stops = listed.iter().chain(cue::PALE).copied().collect();
-        Self { language, stops, numbers: HashMap::new(), terms: Vec::new(), folded: String::new() }
+        Self {
+            language,
+            stops: stops(language),
+            numbers: HashMap::new(),
+            terms: Vec::new(),
+            folded: String::new(),
+        }
     }
 
     fn term(&mut self, word: &str, occurs: bool) -> TermId {
@@ -223,6 +228,21 @@ impl<'a> Index<'a> {
         }
         id
     }
+}
+
+/// The words of a language that say nothing; made once, since there are more of them than words in a short document.
+fn stops(language: Option<&str>) -> Arc<HashSet<&'static str>> {
+    static MADE: LazyLock<Mutex<HashMap<Box<str>, Arc<HashSet<&'static str>>>>> =
+        LazyLock::new(Mutex::default);
+    let listed = language.and_then(|language| Some((language, stop_words::lookup(language)?)));
+    let (language, listed) = listed.unwrap_or_default();
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(stops) = made.get(language) {
+        return Arc::clone(stops);
+    }
+    let stops: Arc<HashSet<_>> = Arc::new(listed.iter().chain(cue::PALE).copied().collect());
+    made.insert(language.into(), Arc::clone(&stops));
+    stops
 }
 
 /// Lower case, a typewriter's apostrophe, no possessive.

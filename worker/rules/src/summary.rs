@@ -12,8 +12,8 @@ use crate::passage::{PassageKind, ends_sentence};
 use crate::place::Places;
 use crate::reading::{Reading, Sentence, TermId};
 use crate::word;
+use foldhash::{HashSet, HashSetExt};
 use sheaf_common::analysis::KeyPoint;
-use std::collections::HashSet;
 
 /// Sentences that are held against each other.
 const CANDIDATES_MAX: usize = 80;

@@ -4,8 +4,8 @@
 use super::{Found, date};
 use crate::passage::PassageKind;
 use crate::reading::{Reading, Sentence, Token};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use sheaf_common::analysis::EntityKind;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// Names of a document.

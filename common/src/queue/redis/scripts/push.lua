@@ -16,9 +16,11 @@
 local FIELDS = 6
 local FIRST = 5
 local shards = tonumber(ARGV[4])
-if redis.call('HEXISTS', KEYS[6], 'format') == 0 then
+local counters = redis.call('HMGET', KEYS[6], 'format', 'bytes')
+if not counters[1] then
     return 0
 end
+local bytes = tonumber(counters[2] or '0')
 local ready = 0
 for lane = 1, 4 do
     local length = redis.call('XLEN', KEYS[lane])
@@ -26,7 +28,6 @@ for lane = 1, 4 do
         ready = ready + length - redis.call('XPENDING', KEYS[lane], ARGV[1])[1]
     end
 end
-local bytes = tonumber(redis.call('HGET', KEYS[6], 'bytes') or '0')
 local room = tonumber(ARGV[2]) - ready
 local bytes_room = tonumber(ARGV[3])
 

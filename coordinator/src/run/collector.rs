@@ -17,10 +17,15 @@ const COLLECTED: usize = 64;
 const UNCONFIRMED: usize = 16;
 /// How long one call waits for outcomes.
 const COLLECT_WAIT: Duration = Duration::from_millis(500);
+/// Between two calls to a queue in Redis: outcomes that trickle in are fetched and confirmed together, which spares both sides
+/// most of the round trips. Nobody waits for one outcome for so short a time.
+pub(super) const PACE: Duration = Duration::from_millis(5);
 
-/// Carries outcomes from the queue to the recorder, and confirms them to the queue when they are recorded.
+/// Carries outcomes from the queue to the recorder, and confirms them to the queue when they are recorded. Between two calls
+/// that do not find all that one call may, it waits for `pace`.
 pub(super) async fn collect<Q: JobQueue>(
     queue: Arc<Q>,
+    pace: Duration,
     arrivals: mpsc::Sender<Arrival>,
     in_flight: Arc<InFlight>,
     tally: Arc<Tally>,
@@ -48,6 +53,7 @@ pub(super) async fn collect<Q: JobQueue>(
             }
             Ok(Collected { outcomes, .. }) if outcomes.is_empty() => {}
             Ok(Collected { outcomes, receipt }) => {
+                let few = outcomes.len() < COLLECTED;
                 for outcome in outcomes {
                     // One that was recorded before its confirmation was lost comes again.
                     if !in_flight.has(outcome.sequence) {
@@ -64,6 +70,9 @@ pub(super) async fn collect<Q: JobQueue>(
                     || safe.send((receipt, waiting)).await.is_err()
                 {
                     return;
+                }
+                if few && !pace.is_zero() {
+                    tokio::time::sleep(pace).await;
                 }
             }
         }

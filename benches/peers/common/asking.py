@@ -3,8 +3,8 @@
 `measure_llm.py` calls `measure`, which starts `ask.py` of the same folder as a process of its own: `process_seconds`
 are those of the whole process, `seconds` those of asking. `ask.py` calls `run` with a coroutine.
 
-The prompt of call N is `Document #N. What is it about?`; it is answered by `Document #N`, as the provider of `bench`
-does, so that an answer to another's question does not count.
+The prompt of call N is `Document #N. What is it about?`; it is answered by `Document #N: ` and more, as the provider of
+`bench` does, so that an answer to another's question does not count.
 """
 
 import json
@@ -61,5 +61,5 @@ def run(answers):
     began = time.monotonic()
     texts = uvloop.run(answers)
     seconds = time.monotonic() - began
-    answered = sum(text == f"Document #{number}" for number, text in enumerate(texts))
+    answered = sum((text or "").startswith(f"Document #{number}: ") for number, text in enumerate(texts))
     print(json.dumps({"seconds": seconds, "answered": answered}))

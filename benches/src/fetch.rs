@@ -111,15 +111,18 @@ async fn compare(
     Ok((bare, pool))
 }
 
-/// Breaches of a folder that must hold every page once, whatever the names of its files.
+/// Breaches of a folder that must hold every page once, whatever the names of its files. Leaves the files there, empty: what the
+/// next round leaves must be its own, and a file system that makes thousands of files soon after as many were removed is all
+/// that would be measured.
 fn misfiled(out: &Path, pages: usize) -> Result<Vec<Breach>, AnyError> {
     let mut ledger = Ledger::new(pages);
     for entry in fs::read_dir(out)? {
         let path = entry?.path();
         let body = fs::read(&path)?;
-        ledger.take(nginx::page_of(&body).unwrap_or(u64::MAX), Some(digest(&body)));
-        // What the next round leaves must be its own.
-        fs::remove_file(&path)?;
+        if !body.is_empty() {
+            ledger.take(nginx::page_of(&body).unwrap_or(u64::MAX), Some(digest(&body)));
+            fs::write(&path, "")?;
+        }
     }
     Ok(ledger.breaches(|page| digest(&nginx::page_text(page as usize))))
 }
@@ -134,12 +137,11 @@ fn peers(
 ) -> Result<Vec<Peer>, AnyError> {
     let list = folder.join("urls.txt");
     fs::write(&list, urls.iter().map(|url| format!("{url}\n")).collect::<String>())?;
-    let out = folder.join("peer");
     let mut peers = Vec::new();
     for name in PEERS {
+        let out = folder.join(name);
         let keys = || {
-            let _nothing_there = fs::remove_dir_all(&out);
-            fs::create_dir(&out)?;
+            fs::create_dir_all(&out)?;
             Ok(vec![
                 ("urls", list.display().to_string()),
                 ("concurrency", AT_ONCE.to_string()),

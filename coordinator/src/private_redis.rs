@@ -176,6 +176,8 @@ fn secret() -> io::Result<String> {
     Ok(hex(&bytes))
 }
 
+/// What the server is started with. Bodies are compressed where that is worth it: compressing them again whenever the
+/// append-only file is rewritten would be a tenth of what Redis does under load.
 fn configuration(folder: &Path, ip: IpAddr, port: u16, password: &str) -> String {
     // Quoted as Redis reads its configuration: with escapes.
     let folder = folder.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"");
@@ -190,6 +192,7 @@ fn configuration(folder: &Path, ip: IpAddr, port: u16, password: &str) -> String
          save \"\"\n\
          appendonly yes\n\
          appendfsync everysec\n\
+         rdbcompression no\n\
          maxmemory-policy noeviction\n",
         bound(ip)
     )

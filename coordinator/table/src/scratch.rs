@@ -137,3 +137,23 @@ fn remove(path: &Path) -> io::Result<()> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_said_and_nothing_is_believed_after_it() {
+        let room = tempfile::tempdir().unwrap();
+        let scratch = Scratch::create(&room.path().join("tables")).unwrap();
+        let table = scratch.table::<u64, Vec<u8>>("great things").unwrap();
+        // As large as a disk may be: two hundred pages.
+        let full = |database: &Connection| database.execute_batch("PRAGMA max_page_count = 200");
+        scratch.file.with("all", Doing::Creating, full).unwrap();
+        let mut writes = (0..10_000).map(|key| table.put(key, &vec![7; 1_000]));
+        let error = writes.find_map(Result::err).unwrap().to_string();
+        assert!(error.contains("great things") && error.contains("make room on the disk"), "{error}");
+        assert!(matches!(table.get(0), Err(TableError::Ruined(_))));
+        assert!(matches!(scratch.pairs("more"), Err(TableError::Ruined(_))));
+    }
+}

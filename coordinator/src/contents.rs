@@ -11,8 +11,9 @@ use sheaf_common::{
     record::{Record, Status, Timings},
 };
 use sheaf_parse::Detected;
+use sheaf_table::{Scratch, Table, TableError};
 
-use crate::folder::{Accepted, Recorded};
+use crate::folder::{Accepted, Recorded, StoredSpan};
 
 /// A body and how it is read: two documents with one key have one answer. The same bytes called `a.md` and `a.txt` are
 /// two contents, because they are parsed in two ways.
@@ -40,58 +41,58 @@ pub(crate) enum Claim {
     Answered(Recorded, Box<Copy>),
 }
 
-/// Contents by hash, 48 bytes each.
-#[derive(Debug, Default)]
-pub(crate) struct Contents {
-    met: Mutex<HashMap<ContentKey, Known>>,
-}
-
+/// Contents by hash: those that were answered in a table, those that are being analysed in memory.
 #[derive(Debug)]
-enum Known {
-    /// Being analysed; these wait. Bounded by how many documents are in flight.
-    InFlight(Vec<Copy>),
-    Answered(Recorded),
+pub(crate) struct Contents {
+    /// Being analysed, each with the copies that wait. Bounded by how many documents are in flight.
+    in_flight: Mutex<HashMap<ContentKey, Vec<Copy>>>,
+    answered: Table<[u8; 16], StoredSpan>,
 }
 
 impl Contents {
+    /// A run that has met nothing yet.
+    pub(crate) fn new(tables: &Scratch) -> Result<Self, TableError> {
+        Ok(Self { in_flight: Mutex::default(), answered: tables.table("contents")? })
+    }
+
     /// Remembers a record of an earlier part of the run.
-    pub(crate) fn remember(&self, key: ContentKey, recorded: Recorded) {
-        self.met().entry(key).or_insert(Known::Answered(recorded));
+    pub(crate) fn remember(&self, key: ContentKey, recorded: Recorded) -> Result<(), TableError> {
+        self.answered.insert(key.0, &recorded.stored()).map(drop)
     }
 
     /// Claims a content for a document.
-    pub(crate) fn claim(&self, key: ContentKey, copy: Copy) -> Claim {
-        match self.met().entry(key) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(Known::InFlight(Vec::new()));
-                Claim::Fresh
+    pub(crate) fn claim(&self, key: ContentKey, copy: Copy) -> Result<Claim, TableError> {
+        match self.in_flight().entry(key) {
+            Entry::Occupied(mut waiting) => {
+                waiting.get_mut().push(copy);
+                Ok(Claim::Waiting)
             }
-            Entry::Occupied(mut known) => match known.get_mut() {
-                Known::InFlight(waiting) => {
-                    waiting.push(copy);
-                    Claim::Waiting
+            Entry::Vacant(vacant) => {
+                if let Some(recorded) = self.answered.get(key.0)? {
+                    return Ok(Claim::Answered(Recorded::of(recorded), Box::new(copy)));
                 }
-                Known::Answered(recorded) => Claim::Answered(*recorded, Box::new(copy)),
-            },
+                vacant.insert(Vec::new());
+                Ok(Claim::Fresh)
+            }
         }
     }
 
-    /// The answer for a claimed content: `Some` when it may be used again, `None` when a later document with the same
-    /// content is to be analysed for itself. Returns the copies that waited.
-    pub(crate) fn settle(&self, key: ContentKey, answer: Option<Recorded>) -> Vec<Copy> {
-        let mut met = self.met();
-        let known = match answer {
-            Some(recorded) => met.insert(key, Known::Answered(recorded)),
-            None => met.remove(&key),
-        };
-        match known {
-            Some(Known::InFlight(waiting)) => waiting,
-            _ => Vec::new(),
-        }
+    /// A claimed content has an answer, which may be used again. Returns the copies that waited for it.
+    pub(crate) fn settle(&self, key: ContentKey, answer: Recorded) -> Result<Vec<Copy>, TableError> {
+        // Whoever claims meanwhile waits for the lock, and finds the answer.
+        let mut in_flight = self.in_flight();
+        self.answered.put(key.0, &answer.stored())?;
+        Ok(in_flight.remove(&key).unwrap_or_default())
     }
 
-    fn met(&self) -> MutexGuard<'_, HashMap<ContentKey, Known>> {
-        self.met.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A claimed content has no answer: a later document with the same content is to be analysed for itself. Returns
+    /// the copies that waited.
+    pub(crate) fn release(&self, key: ContentKey) -> Vec<Copy> {
+        self.in_flight().remove(&key).unwrap_or_default()
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<ContentKey, Vec<Copy>>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -142,7 +143,10 @@ impl ContentKey {
 
 #[cfg(test)]
 mod tests {
+    use sheaf_common::id::DocumentId;
+
     use super::*;
+    use crate::source::Candidate;
 
     fn key(body: &[u8], declared: Option<&str>, name: &str) -> ContentKey {
         ContentKey::of(&ContentHash::of(body), body, declared, Some(name))
@@ -157,6 +161,42 @@ mod tests {
         assert_ne!(key(text, None, "a.md"), key(text, None, "a.txt"));
         assert_ne!(key(text, None, "a.txt"), key(b"# Tides", None, "a.txt"));
         assert_eq!(key(b"", None, "a.txt"), key(b"", None, "b.html"));
+    }
+
+    #[test]
+    fn a_content_is_analysed_once_and_its_answer_is_used_again() {
+        let room = tempfile::tempdir().unwrap();
+        let contents = Contents::new(&Scratch::create(&room.path().join("tables")).unwrap()).unwrap();
+        let copy = |sequence| Copy {
+            accepted: Accepted {
+                sequence,
+                id: DocumentId::new("0"),
+                candidate: Candidate::file("a".into()),
+                repeats: 0,
+            },
+            attempts: 1,
+            timings: Timings::default(),
+        };
+        let claim = |key, sequence| contents.claim(key, copy(sequence)).unwrap();
+        let sequences =
+            |copies: Vec<Copy>| copies.iter().map(|one| one.accepted.sequence).collect::<Vec<_>>();
+        let (one, other) = (key(b"one", None, "a.txt"), key(b"other", None, "a.txt"));
+        let answer = |at| Recorded::of((at, 7));
+
+        assert!(matches!(claim(one, 0), Claim::Fresh));
+        assert!(matches!(claim(one, 1), Claim::Waiting));
+        assert!(matches!(claim(other, 2), Claim::Fresh));
+        assert!(matches!(claim(one, 3), Claim::Waiting));
+        assert_eq!(sequences(contents.settle(one, answer(5)).unwrap()), [1, 3]);
+        let Claim::Answered(recorded, late) = claim(one, 4) else { panic!("there is an answer") };
+        assert_eq!((recorded, late.accepted.sequence), (answer(5), 4));
+        // What could not be analysed is tried again.
+        assert!(matches!(claim(other, 5), Claim::Waiting));
+        assert_eq!(sequences(contents.release(other)), [5]);
+        assert!(matches!(claim(other, 6), Claim::Fresh));
+        // Of earlier records of one content the first counts.
+        contents.remember(one, answer(9)).unwrap();
+        assert!(matches!(claim(one, 7), Claim::Answered(recorded, _) if recorded == answer(5)));
     }
 
     #[test]

@@ -11,8 +11,9 @@ use sheaf_common::{
     record::{Record, Status, Timings},
 };
 use sheaf_parse::Detected;
+use sheaf_table::{Scratch, Table, TableError};
 
-use crate::folder::{Accepted, Recorded};
+use crate::folder::{Accepted, Recorded, StoredSpan};
 
 /// A body and how it is read: two documents with one key have one answer. The same bytes called `a.md` and `a.txt` are
 /// two contents, because they are parsed in two ways.
@@ -40,58 +41,58 @@ pub(crate) enum Claim {
     Answered(Recorded, Box<Copy>),
 }
 
-/// Contents by hash, 48 bytes each.
-#[derive(Debug, Default)]
-pub(crate) struct Contents {
-    met: Mutex<HashMap<ContentKey, Known>>,
-}
-
+/// Contents by hash: those that were answered in a table, those that are being analysed in memory.
 #[derive(Debug)]
-enum Known {
-    /// Being analysed; these wait. Bounded by how many documents are in flight.
-    InFlight(Vec<Copy>),
-    Answered(Recorded),
+pub(crate) struct Contents {
+    /// Being analysed, each with the copies that wait. Bounded by how many documents are in flight.
+    in_flight: Mutex<HashMap<ContentKey, Vec<Copy>>>,
+    answered: Table<[u8; 16], StoredSpan>,
 }
 
 impl Contents {
+    /// A run that has met nothing yet.
+    pub(crate) fn new(tables: &Scratch) -> Result<Self, TableError> {
+        Ok(Self { in_flight: Mutex::default(), answered: tables.table("contents")? })
+    }
+
     /// Remembers a record of an earlier part of the run.
-    pub(crate) fn remember(&self, key: ContentKey, recorded: Recorded) {
-        self.met().entry(key).or_insert(Known::Answered(recorded));
+    pub(crate) fn remember(&self, key: ContentKey, recorded: Recorded) -> Result<(), TableError> {
+        self.answered.insert(key.0, &recorded.stored()).map(drop)
     }
 
     /// Claims a content for a document.
-    pub(crate) fn claim(&self, key: ContentKey, copy: Copy) -> Claim {
-        match self.met().entry(key) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(Known::InFlight(Vec::new()));
-                Claim::Fresh
+    pub(crate) fn claim(&self, key: ContentKey, copy: Copy) -> Result<Claim, TableError> {
+        match self.in_flight().entry(key) {
+            Entry::Occupied(mut waiting) => {
+                waiting.get_mut().push(copy);
+                Ok(Claim::Waiting)
             }
-            Entry::Occupied(mut known) => match known.get_mut() {
-                Known::InFlight(waiting) => {
-                    waiting.push(copy);
-                    Claim::Waiting
+            Entry::Vacant(vacant) => match self.answered.get(key.0)? {
+                Some(recorded) => Ok(Claim::Answered(Recorded::of(recorded), Box::new(copy))),
+                None => {
+                    vacant.insert(Vec::new());
+                    Ok(Claim::Fresh)
                 }
-                Known::Answered(recorded) => Claim::Answered(*recorded, Box::new(copy)),
             },
         }
     }
 
-    /// The answer for a claimed content: `Some` when it may be used again, `None` when a later document with the same
-    /// content is to be analysed for itself. Returns the copies that waited.
-    pub(crate) fn settle(&self, key: ContentKey, answer: Option<Recorded>) -> Vec<Copy> {
-        let mut met = self.met();
-        let known = match answer {
-            Some(recorded) => met.insert(key, Known::Answered(recorded)),
-            None => met.remove(&key),
-        };
-        match known {
-            Some(Known::InFlight(waiting)) => waiting,
-            _ => Vec::new(),
-        }
+    /// A claimed content has an answer, which may be used again. Returns the copies that waited for it.
+    pub(crate) fn settle(&self, key: ContentKey, answer: Recorded) -> Result<Vec<Copy>, TableError> {
+        // Whoever claims meanwhile waits for the lock, and finds the answer.
+        let mut in_flight = self.in_flight();
+        self.answered.put(key.0, &answer.stored())?;
+        Ok(in_flight.remove(&key).unwrap_or_default())
     }
 
-    fn met(&self) -> MutexGuard<'_, HashMap<ContentKey, Known>> {
-        self.met.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A claimed content has no answer: a later document with the same content is to be analysed for itself. Returns
+    /// the copies that waited.
+    pub(crate) fn release(&self, key: ContentKey) -> Vec<Copy> {
+        self.in_flight().remove(&key).unwrap_or_default()
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<ContentKey, Vec<Copy>>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -170,7 +170,7 @@ impl Tender {
             self.tally.analysed();
             again.push(accepted);
             // What is downloaded now may be something else: whoever has the same content claims it for itself.
-            let waiting = content.map(|content| self.contents.settle(content, None)).unwrap_or_default();
+            let waiting = content.map(|content| self.contents.release(content)).unwrap_or_default();
             again.extend(waiting.into_iter().map(|copy| copy.accepted));
         }
         // Nobody takes them when the run has ended.

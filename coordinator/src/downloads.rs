@@ -250,11 +250,12 @@ impl<Q: JobQueue> Downloads<Q> {
             return;
         }
         match self.contents.claim(key, copy) {
-            Claim::Waiting => self.in_flight.waits(accepted.sequence),
-            Claim::Answered(recorded, copy) => self.arrive(Arrival::Copied(copy, recorded)).await,
-            Claim::Fresh => {
+            Err(error) => self.arrive(Arrival::Broken(error.into())).await,
+            Ok(Claim::Waiting) => self.in_flight.waits(accepted.sequence),
+            Ok(Claim::Answered(recorded, copy)) => self.arrive(Arrival::Copied(copy, recorded)).await,
+            Ok(Claim::Fresh) => {
                 if !self.in_flight.claimed(accepted.sequence, key) {
-                    self.contents.settle(key, None);
+                    self.contents.release(key);
                     return;
                 }
                 // The longest first: begun last, one would keep a run waiting for one worker (Graham 1969).

@@ -24,7 +24,10 @@ pub fn finish(
     facts: RunFacts,
 ) -> Result<Summary, FolderError> {
     let mut builder = SummaryBuilder::new(facts);
-    results.finish(accepted, |sequence, record| builder.add(sequence, record))?;
+    results.finish(folder, accepted, |sequence, record| {
+        builder.add(sequence, record);
+        Ok::<(), FolderError>(())
+    })?;
     let summary = builder.finish();
     let pages: [&dyn Render; 2] = [&HtmlReport, &MarkdownReport];
     for page in pages {

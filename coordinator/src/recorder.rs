@@ -29,6 +29,8 @@ pub(crate) enum Arrival {
     Ended(Box<Outcome>, Option<ContentKey>),
     /// A document has the content of another one that was recorded.
     Copied(Box<Copy>, Recorded),
+    /// A table failed on the way: the run cannot go on.
+    Broken(FolderError),
     /// Somebody waits until everything that arrived before this is recorded.
     Recorded(oneshot::Sender<()>),
 }
@@ -156,6 +158,7 @@ impl Recorder {
                         let first = self.results.read(of)?;
                         self.copied(&copy, &first, &mut written)?;
                     }
+                    Arrival::Broken(error) => return Err(error),
                     Arrival::Recorded(waiter) => waiting.push(waiter),
                 }
             }
@@ -191,8 +194,12 @@ impl Recorder {
         let recorded = self.results.append(&record)?;
         written.push(record.status);
         if let Some(content) = content {
-            let answer = (record.status == Status::Ok).then_some(recorded);
-            for copy in self.contents.settle(content, answer) {
+            let copies = if record.status == Status::Ok {
+                self.contents.settle(content, recorded)?
+            } else {
+                self.contents.release(content)
+            };
+            for copy in copies {
                 self.copied(&copy, &record, written)?;
             }
         }

@@ -129,7 +129,8 @@ pub async fn run(
     tally: Arc<Tally>,
     shutdown: &Shutdown,
 ) -> Result<Ended, RunError> {
-    let (in_flight, contents) = (Arc::new(InFlight::default()), Arc::new(Contents::default()));
+    let in_flight = Arc::new(InFlight::default());
+    let contents = Arc::new(Contents::new(folder.tables()).map_err(FolderError::from)?);
     let ended = CancellationToken::new();
     // The workers outlive the drain of the sources: they are told to end when nothing is in flight any more.
     let work = Shutdown::new();
@@ -214,24 +215,25 @@ async fn conduct<Q: JobQueue>(
     hands: Hands<Q>,
 ) -> Result<Ended, RunError> {
     let Hands { queue, mut working, work, ended, in_flight, contents, closing, elsewhere } = hands;
-    let mut earlier = Earlier::default();
+    let earlier = Earlier::new(folder.tables()).map_err(FolderError::from)?;
     let results = ResultsFile::open(folder, |recorded, record| {
-        earlier.see(&record);
+        earlier.see(&record)?;
         if let Some(content) = ContentKey::of_record(&record) {
-            contents.remember(content, recorded);
+            contents.remember(content, recorded)?;
         }
+        Ok(())
     })?;
     let log = AcceptedLog::open(folder)?;
-    tally.accepted(log.len() as u64);
+    tally.accepted(log.len());
 
     let mut admitted = if plan.mode == Mode::Sync { 1 } else { ADMITTED };
     let admission = Arc::new(Semaphore::new(admitted as usize));
     let mut losses = None;
     if let Some(elsewhere) = elsewhere {
-        admitted += resume(&elsewhere.queue, &elsewhere.held, &log, &mut earlier, &in_flight, &tally).await?;
+        admitted += resume(&elsewhere.queue, &elsewhere.held, &log, &earlier, &in_flight, &tally).await?;
         losses = Some((elsewhere.queue, elsewhere.losses));
     }
-    earlier.count(&tally);
+    earlier.count(&tally)?;
     let (arrivals, arriving) = mpsc::channel(ARRIVALS);
     let recorder = Recorder {
         results,
@@ -272,7 +274,7 @@ async fn conduct<Q: JobQueue>(
     });
     let acceptor = Acceptor {
         log,
-        done: earlier.done,
+        earlier,
         desk,
         admission,
         admitted,

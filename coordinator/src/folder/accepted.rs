@@ -1,12 +1,12 @@
 //! Which documents the run has accepted: each gets exactly one terminal record.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
     fs::File,
     io::{BufRead, BufReader},
 };
 
 use sheaf_common::id::DocumentId;
+use sheaf_table::Table;
 
 use super::{FolderError, RunFolder, lines::Lines};
 use crate::source::Candidate;
@@ -24,63 +24,76 @@ pub struct Accepted {
     pub repeats: u32,
 }
 
-/// The log of accepted documents. In memory it keeps 12 bytes a document.
+/// The log of accepted documents. What it knows of each of them is in a table.
 #[derive(Debug)]
 pub struct AcceptedLog {
     lines: Lines,
-    /// Sequence by the number of the id.
-    sequences: HashMap<u64, u32>,
-    /// How often this enumeration met each document more than once.
-    repeats: HashMap<u64, u32>,
-    /// Documents this enumeration has met.
-    met: std::collections::HashSet<u64>,
+    /// By the number of the id.
+    known: Table<u64, StoredKnown>,
+    documents: u64,
 }
+
+/// What is known of an accepted document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    sequence: u64,
+    /// How often this enumeration has met its source.
+    met: u32,
+}
+
+type StoredKnown = [u8; 12];
 
 impl AcceptedLog {
     /// Opens the log of a run.
     pub fn open(folder: &RunFolder) -> Result<Self, FolderError> {
-        let mut sequences = HashMap::new();
+        let known = folder.tables().table("accepted documents")?;
+        let mut documents = 0;
         let lines = Lines::open(&folder.state_file("accepted.jsonl"), |_, line: LogLine| {
-            let sequence = sequences.len() as u32;
-            sequences.insert(number(&line.id), sequence);
+            known.put(number(&line.id), &Known { sequence: documents, met: 0 }.stored())?;
+            documents += 1;
+            Ok(())
         })?;
-        Ok(Self { lines, sequences, repeats: HashMap::new(), met: std::collections::HashSet::new() })
+        Ok(Self { lines, known, documents })
     }
 
     /// Accepts a candidate unless the run accepted it before. Not safe before [`flush`](Self::flush).
     pub fn accept(&mut self, candidate: Candidate) -> Result<Option<Accepted>, FolderError> {
-        let canonical = candidate.canonical();
-        let (id, repeats) = self.name(&canonical);
-        let sequence = self.sequences.len() as u32;
-        match self.sequences.entry(number(&id)) {
-            Entry::Occupied(_) => Ok(None),
-            Entry::Vacant(vacant) => {
-                vacant.insert(sequence);
-                let line = LogLine { id, repeats, candidate };
-                self.lines.append(&line)?;
-                let LogLine { id, repeats, candidate } = line;
-                Ok(Some(Accepted { sequence: u64::from(sequence), id, candidate, repeats }))
-            }
-        }
+        let Some((id, repeats)) = self.meet(&candidate.canonical())? else { return Ok(None) };
+        let line = LogLine { id, repeats, candidate };
+        self.lines.append(&line)?;
+        let sequence = self.documents;
+        self.documents += 1;
+        let LogLine { id, repeats, candidate } = line;
+        Ok(Some(Accepted { sequence, id, candidate, repeats }))
     }
 
     /// Whether a document with this canonical source was accepted.
-    pub fn knows(&self, canonical: &[u8]) -> bool {
-        self.sequences.contains_key(&number(&DocumentId::of_source(canonical)))
+    pub fn knows(&self, canonical: &[u8]) -> Result<bool, FolderError> {
+        Ok(self.known(&DocumentId::of_source(canonical))?.is_some())
     }
 
-    /// The id of this meeting of a document: the second and later meetings get ids of their own, the same ones in
-    /// every enumeration of the same sources.
-    fn name(&mut self, canonical: &[u8]) -> (DocumentId, u32) {
+    /// Meets a source in the enumeration: the id under which it is the next document, and how many earlier sources name
+    /// the same; `None` when it was accepted before. The second and later meetings get ids of their own, the same ones
+    /// in every enumeration of the same sources.
+    fn meet(&mut self, canonical: &[u8]) -> Result<Option<(DocumentId, u32)>, FolderError> {
         let id = DocumentId::of_source(canonical);
-        if self.met.insert(number(&id)) {
-            return (id, 0);
+        let next = Known { sequence: self.documents, met: 1 };
+        if self.known.insert(number(&id), &next.stored())? {
+            return Ok(Some((id, 0)));
         }
-        let repeats = self.repeats.entry(number(&id)).or_default();
-        *repeats += 1;
-        let repeats = *repeats;
-        let again = [canonical, b"\0again:", repeats.to_string().as_bytes()].concat();
-        (DocumentId::of_source(&again), repeats)
+        let Some(known) = self.known(&id)? else { return Ok(None) };
+        self.known.put(number(&id), &Known { met: known.met.saturating_add(1), ..known }.stored())?;
+        if known.met == 0 {
+            return Ok(None);
+        }
+        let again = [canonical, b"\0again:", known.met.to_string().as_bytes()].concat();
+        let id = DocumentId::of_source(&again);
+        let is_new = self.known.insert(number(&id), &Known { met: 0, ..next }.stored())?;
+        Ok(is_new.then_some((id, known.met)))
+    }
+
+    fn known(&self, id: &DocumentId) -> Result<Option<Known>, FolderError> {
+        Ok(self.known.get(number(id))?.map(Known::of))
     }
 
     /// Makes what was accepted survive the end of this process.
@@ -89,18 +102,18 @@ impl AcceptedLog {
     }
 
     /// Documents accepted so far.
-    pub fn len(&self) -> usize {
-        self.sequences.len()
+    pub fn len(&self) -> u64 {
+        self.documents
     }
 
     /// Whether nothing was accepted yet.
     pub fn is_empty(&self) -> bool {
-        self.sequences.is_empty()
+        self.documents == 0
     }
 
     /// Place of a document in the input.
-    pub fn sequence(&self, id: &DocumentId) -> Option<u64> {
-        self.sequences.get(&number(id)).copied().map(u64::from)
+    pub fn sequence(&self, id: &DocumentId) -> Result<Option<u64>, FolderError> {
+        Ok(self.known(id)?.map(|known| known.sequence))
     }
 
     /// The accepted documents in order, read back from the file.
@@ -114,6 +127,20 @@ impl AcceptedLog {
             })?;
             Ok(Accepted { sequence: index as u64, id, candidate, repeats })
         }))
+    }
+}
+
+impl Known {
+    fn stored(self) -> StoredKnown {
+        let mut stored = [0; 12];
+        stored[..8].copy_from_slice(&self.sequence.to_le_bytes());
+        stored[8..].copy_from_slice(&self.met.to_le_bytes());
+        stored
+    }
+
+    fn of(stored: StoredKnown) -> Self {
+        let [a, b, c, d, e, f, g, h, met @ ..] = stored;
+        Self { sequence: u64::from_le_bytes([a, b, c, d, e, f, g, h]), met: u32::from_le_bytes(met) }
     }
 }
 
@@ -162,6 +189,6 @@ mod tests {
         log.flush().unwrap();
         let replayed: Vec<_> = log.replay().unwrap().map(Result::unwrap).collect();
         assert_eq!(replayed[..4], first);
-        assert_eq!(log.sequence(&replayed[4].id), Some(4));
+        assert_eq!(log.sequence(&replayed[4].id).unwrap(), Some(4));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write},
+    io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -26,11 +26,42 @@ pub(super) struct Span {
     pub(super) bytes: u32,
 }
 
+/// A span as a table keeps it.
+pub(crate) type StoredSpan = [u8; 12];
+
+impl Span {
+    pub(super) fn stored(self) -> StoredSpan {
+        let mut stored = [0; 12];
+        stored[..8].copy_from_slice(&self.offset.to_le_bytes());
+        stored[8..].copy_from_slice(&self.bytes.to_le_bytes());
+        stored
+    }
+
+    pub(super) fn of(stored: StoredSpan) -> Self {
+        let [a, b, c, d, e, f, g, h, bytes @ ..] = stored;
+        Self { offset: u64::from_le_bytes([a, b, c, d, e, f, g, h]), bytes: u32::from_le_bytes(bytes) }
+    }
+
+    /// Reads the line at this place of `file`, which is at `path`.
+    pub(super) fn read<T: DeserializeOwned>(self, file: &mut File, path: &Path) -> Result<T, FolderError> {
+        let mut line = vec![0; self.bytes as usize];
+        file.seek(SeekFrom::Start(self.offset))
+            .and_then(|_| file.read_exact(&mut line))
+            .map_err(FolderError::io(path, "reading a line back"))?;
+        serde_json::from_slice(&line).map_err(|error| FolderError::Damaged {
+            path: path.to_owned(),
+            line: 0,
+            reason: format!("what is at byte {}: {error}", self.offset),
+        })
+    }
+}
+
 impl Lines {
-    /// Opens or creates the file, gives each line to `seen`, and cuts off a torn last one.
+    /// Opens or creates the file, gives each line to `seen`, and cuts off a torn last one. Ends with the first error
+    /// of `seen`.
     pub(super) fn open<T: DeserializeOwned>(
         path: &Path,
-        mut seen: impl FnMut(Span, T),
+        mut seen: impl FnMut(Span, T) -> Result<(), FolderError>,
     ) -> Result<Self, FolderError> {
         let file = File::options()
             .create(true)
@@ -52,7 +83,7 @@ impl Lines {
                 line: number,
                 reason: error.to_string(),
             })?;
-            seen(Span { offset: end, bytes: text.len() as u32 }, value);
+            seen(Span { offset: end, bytes: text.len() as u32 }, value)?;
             end += line.len() as u64;
         }
         file.set_len(end).map_err(FolderError::io(path, "cutting off a torn line"))?;
@@ -97,7 +128,11 @@ mod tests {
 
     fn reopen(path: &Path) -> (Lines, Vec<u32>) {
         let mut found = Vec::new();
-        let lines = Lines::open(path, |_, value| found.push(value)).unwrap();
+        let lines = Lines::open(path, |_, value| {
+            found.push(value);
+            Ok(())
+        })
+        .unwrap();
         (lines, found)
     }
 
@@ -116,11 +151,27 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_found_where_it_was_put() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("lines");
+        let mut lines = reopen(&path).0;
+        let spans = [7_u64, u64::MAX, 9].map(|value| lines.append(&value).unwrap());
+        lines.flush().unwrap();
+        let mut file = File::open(&path).unwrap();
+        for (span, value) in spans.into_iter().zip([7_u64, u64::MAX, 9]).rev() {
+            assert_eq!(Span::of(span.stored()), span);
+            assert_eq!(span.read::<u64>(&mut file, &path).unwrap(), value);
+        }
+        let far = Span { offset: u64::MAX, bytes: u32::MAX };
+        assert_eq!(Span::of(far.stored()), far);
+    }
+
+    #[test]
     fn a_damaged_line_is_named_not_dropped() {
         let room = tempfile::tempdir().unwrap();
         let path = room.path().join("lines");
         fs::write(&path, "7\nx\n8\n").unwrap();
-        let error = Lines::open(&path, |_, _: u32| {}).unwrap_err().to_string();
+        let error = Lines::open(&path, |_, _: u32| Ok(())).unwrap_err().to_string();
         assert!(error.contains("line 2"), "{error}");
     }
 }

@@ -8,6 +8,7 @@
 //! OUT/.sheaf/frontier.jsonl  links found by a crawl, written before the record of the page they stand on
 //! OUT/.sheaf/batches/        what was handed in to a provider's endpoint for batches, with --llm-batch-api
 //! OUT/.sheaf/redis/          the run's own Redis, with --enable-queue and no --redis-url
+//! OUT/.sheaf/tables          what is looked up of each document while the run goes on; without a name once it is open
 //! OUT/.sheaf/lock            held while a run writes here
 //! ```
 //!
@@ -27,16 +28,20 @@ use std::{
 };
 
 pub use accepted::{Accepted, AcceptedLog};
-pub use frontier::{Frontier, FrontierEntry};
+pub use frontier::{Frontier, FrontierEntry, Level};
+pub(crate) use lines::StoredSpan;
 pub use results::{Recorded, ResultsFile};
 use sheaf_common::fault::said;
+use sheaf_table::{Scratch, TableError};
 pub use state::{Configuration, State};
 
 /// Files that a run writes into its folder; `--fresh` removes these, half-written ones of their names, and nothing else.
 const WRITTEN: [&str; 4] = ["results.jsonl", "report.html", "report.md", "run.json"];
 /// The same of the run's own state.
-const STATE: [&str; 3] = ["state.json", "accepted.jsonl", "frontier.jsonl"];
+const STATE: [&str; 4] = ["state.json", "accepted.jsonl", "frontier.jsonl", TABLES];
 
+/// The tables of the run.
+const TABLES: &str = "tables";
 /// The folder of the run's own Redis.
 const REDIS: &str = "redis";
 /// The folder of the journal of batches.
@@ -54,6 +59,7 @@ pub struct RunFolder {
     pub forgotten: Option<State>,
     /// The folder was made for this run.
     made: bool,
+    tables: Scratch,
     _lock: File,
 }
 
@@ -70,6 +76,9 @@ pub enum FolderError {
         /// Why it failed.
         error: io::Error,
     },
+    /// The tables of the run failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// There is no run in it.
     #[error("there is no run in {0}; name the folder that was given to --out")]
     NoRun(PathBuf),
@@ -166,7 +175,8 @@ impl RunFolder {
             state.write(&state_path)?;
             state
         };
-        Ok(Self { path: path.to_owned(), state, resumed, forgotten, made, _lock: lock })
+        let tables = Scratch::create(&state_folder.join(TABLES))?;
+        Ok(Self { path: path.to_owned(), state, resumed, forgotten, made, tables, _lock: lock })
     }
 
     /// Opens the folder of a run that was begun before, whatever its configuration.
@@ -189,6 +199,11 @@ impl RunFolder {
     /// A file of the run's own state.
     pub(crate) fn state_file(&self, name: &str) -> PathBuf {
         self.path.join(".sheaf").join(name)
+    }
+
+    /// Room for what is known of each document.
+    pub fn tables(&self) -> &Scratch {
+        &self.tables
     }
 
     /// The folder of the journal of batches.

@@ -1,10 +1,8 @@
 //! `results.jsonl`: appended to while a run goes on, put into input order at its end.
 
 use std::{
-    cmp::Reverse,
-    collections::{HashMap, HashSet},
     fs::{self, File},
-    io::{BufWriter, Read, Seek, SeekFrom, Write},
+    io::{BufWriter, Write},
     path::Path,
 };
 
@@ -12,10 +10,11 @@ use sheaf_common::{
     id::{ContentHash, DocumentId},
     record::{CacheKind, CacheUse, Record, Status, Usage},
 };
+use sheaf_table::Table;
 
 use super::{
     AcceptedLog, FolderError, RunFolder,
-    lines::{Lines, Span},
+    lines::{Lines, Span, StoredSpan},
 };
 
 /// The file of records while a run goes on.
@@ -29,9 +28,23 @@ pub struct ResultsFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded(Span);
 
+impl Recorded {
+    /// As a table keeps it.
+    pub(crate) fn stored(self) -> StoredSpan {
+        self.0.stored()
+    }
+
+    pub(crate) fn of(stored: StoredSpan) -> Self {
+        Self(Span::of(stored))
+    }
+}
+
 impl ResultsFile {
-    /// Opens the file of a run and gives each record in it to `seen`.
-    pub fn open(folder: &RunFolder, mut seen: impl FnMut(Recorded, Record)) -> Result<Self, FolderError> {
+    /// Opens the file of a run and gives each record in it to `seen`, whose first error ends it.
+    pub fn open(
+        folder: &RunFolder,
+        mut seen: impl FnMut(Recorded, Record) -> Result<(), FolderError>,
+    ) -> Result<Self, FolderError> {
         let path = folder.file("results.jsonl");
         let lines = Lines::open(&path, |span, record| seen(Recorded(span), record))?;
         let reader = File::open(&path).map_err(FolderError::io(&path, "reading it"))?;
@@ -45,6 +58,7 @@ impl ResultsFile {
             spent.input_tokens = spent.input_tokens.saturating_add(record.usage.input_tokens);
             spent.output_tokens = spent.output_tokens.saturating_add(record.usage.output_tokens);
             spent.cost_usd += record.usage.cost_usd;
+            Ok(())
         })?;
         Ok(spent)
     }
@@ -62,61 +76,124 @@ impl ResultsFile {
     /// Reads a record back.
     pub fn read(&mut self, recorded: Recorded) -> Result<Record, FolderError> {
         self.lines.flush()?;
-        read_at(&mut self.reader, recorded.0, self.lines.path())
+        recorded.0.read(&mut self.reader, self.lines.path())
     }
 
     /// Puts the file into input order and gives each record to `each` on the way.
     ///
     /// Of documents with the same content and the same answer the first in the input becomes the one that was analysed,
     /// whichever finished first and whatever was done again after a crash: a record says the same in every mode.
-    pub fn finish(
+    pub fn finish<E: From<FolderError>>(
         mut self,
+        folder: &RunFolder,
         accepted: &AcceptedLog,
-        mut each: impl FnMut(u64, &Record),
-    ) -> Result<(), FolderError> {
+        mut each: impl FnMut(u64, &Record) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.lines.sync()?;
         let path = self.lines.path().to_owned();
         drop(self.lines);
-        let mut places = Vec::new();
-        let (mut met, mut repeated) = (HashSet::new(), HashSet::new());
-        Lines::open(&path, |span, record: Record| {
-            // A record of no accepted document cannot be: the log is written first.
-            places.push((accepted.sequence(&record.id).unwrap_or(u64::MAX), Reverse(span.offset), span));
-            if let Some(answer) = answer(&record).filter(|answer| !met.insert(*answer)) {
-                repeated.insert(answer);
-            }
-        })?;
-        drop(met);
-        places.sort_unstable_by_key(|(sequence, offset, _)| (*sequence, *offset));
-        // One terminal record each, whatever happened before: the last one.
-        places.dedup_by_key(|(sequence, ..)| *sequence);
+        let places = Places::find(folder, accepted, &path)?;
 
         let ordered = path.with_added_extension("tmp");
         let file = File::create(&ordered).map_err(FolderError::io(&ordered, "creating it"))?;
         let mut writer = BufWriter::with_capacity(1 << 16, file);
-        let mut first_of: HashMap<[u8; 16], DocumentId> = HashMap::new();
-        for (sequence, _, span) in places {
-            let mut record = read_at(&mut self.reader, span, &path)?;
-            if let Some(answer) = answer(&record) {
-                record.cache = match first_of.get(&answer) {
-                    Some(first) => CacheUse::copy_of(first.clone()),
-                    None if record.cache.is_copy() => CacheUse::default(),
-                    None => record.cache,
-                };
-                if !record.cache.is_copy() && repeated.contains(&answer) {
-                    first_of.insert(answer, record.id.clone());
-                }
-            }
+        for place in places.spans.scan() {
+            let (sequence, span) = place.map_err(FolderError::from)?;
+            let mut record: Record = Span::of(span).read(&mut self.reader, &path)?;
+            places.tell_copy(&mut record)?;
             serde_json::to_writer(&mut writer, &record)
                 .map_err(std::io::Error::from)
                 .and_then(|()| writer.write_all(b"\n"))
                 .map_err(FolderError::io(&ordered, "writing a line"))?;
-            each(sequence, &record);
+            each(sequence, &record)?;
         }
         let synced =
             writer.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
         synced.map_err(FolderError::io(&ordered, "writing it to the disk"))?;
-        fs::rename(&ordered, &path).map_err(FolderError::io(&path, "putting it in its place"))
+        fs::rename(&ordered, &path).map_err(FolderError::io(&path, "putting it in its place"))?;
+        Ok(())
+    }
+}
+
+/// Where the records of a run stand, and which of their answers there are more than once.
+struct Places {
+    /// By place in the input.
+    spans: Table<u64, StoredSpan>,
+    answers: Table<[u8; 16], Vec<u8>>,
+    /// Some answer is there more than once.
+    any_repeated: bool,
+}
+
+impl Places {
+    fn find(folder: &RunFolder, accepted: &AcceptedLog, path: &Path) -> Result<Self, FolderError> {
+        let tables = folder.tables();
+        let mut places = Self {
+            spans: tables.table("places of records")?,
+            answers: tables.table("answers")?,
+            any_repeated: false,
+        };
+        Lines::open(path, |span, record: Record| {
+            // A record of no accepted document cannot be: the log is written first.
+            let sequence = accepted.sequence(&record.id)?.unwrap_or(u64::MAX);
+            // One terminal record each, whatever happened before: the last one.
+            places.spans.put(sequence, &span.stored())?;
+            if let Some(answer) = answer(&record)
+                && !places.answers.insert(answer, &Met::Once.stored())?
+            {
+                places.answers.put(answer, &Met::Repeatedly.stored())?;
+                places.any_repeated = true;
+            }
+            Ok(())
+        })?;
+        Ok(places)
+    }
+
+    /// Has a record say whether it is a copy of an earlier one. Records are given in input order.
+    fn tell_copy(&self, record: &mut Record) -> Result<(), FolderError> {
+        let Some(answer) = answer(record) else { return Ok(()) };
+        let met = if self.any_repeated { self.answers.get(answer)?.map(Met::of) } else { None };
+        if let Some(Met::First(first)) = met {
+            record.cache = CacheUse::copy_of(first);
+            return Ok(());
+        }
+        if record.cache.is_copy() {
+            record.cache = CacheUse::default();
+        }
+        if let Some(Met::Repeatedly) = met {
+            self.answers.put(answer, &Met::First(record.id.clone()).stored())?;
+        }
+        Ok(())
+    }
+}
+
+/// What is known of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Met {
+    Once,
+    /// More than once, and the first in the input is still to come.
+    Repeatedly,
+    /// This document has it first.
+    First(DocumentId),
+}
+
+impl Met {
+    /// An id is never a single byte.
+    const REPEATEDLY: &[u8] = b"+";
+
+    fn stored(&self) -> Vec<u8> {
+        match self {
+            Self::Once => Vec::new(),
+            Self::Repeatedly => Self::REPEATEDLY.to_vec(),
+            Self::First(id) => id.as_str().into(),
+        }
+    }
+
+    fn of(stored: Vec<u8>) -> Self {
+        match &*stored {
+            [] => Self::Once,
+            Self::REPEATEDLY => Self::Repeatedly,
+            _ => Self::First(DocumentId::new(String::from_utf8_lossy(&stored))),
+        }
     }
 }
 
@@ -127,16 +204,4 @@ fn answer(record: &Record) -> Option<[u8; 16]> {
     let mut half = [0; 16];
     half.copy_from_slice(&ContentHash::of(&said).0[..16]);
     Some(half)
-}
-
-fn read_at(file: &mut File, span: Span, path: &Path) -> Result<Record, FolderError> {
-    let mut line = vec![0; span.bytes as usize];
-    file.seek(SeekFrom::Start(span.offset))
-        .and_then(|_| file.read_exact(&mut line))
-        .map_err(FolderError::io(path, "reading a record back"))?;
-    serde_json::from_slice(&line).map_err(|error| FolderError::Damaged {
-        path: path.to_owned(),
-        line: 0,
-        reason: format!("the record at byte {}: {error}", span.offset),
-    })
 }

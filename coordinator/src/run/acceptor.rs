@@ -1,6 +1,6 @@
 //! Accepts documents and lets them into the run.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use sheaf_common::{
     fault::{Fault, FaultKind},
@@ -12,6 +12,7 @@ use tokio::{
     time::Instant,
 };
 
+use super::earlier::Earlier;
 use crate::{
     downloads::{Closed, Desk},
     folder::{Accepted, AcceptedLog, FolderError, Frontier, RunFolder},
@@ -23,8 +24,7 @@ use crate::{
 /// Accepts documents and lets them into the run.
 pub(super) struct Acceptor {
     pub(super) log: AcceptedLog,
-    /// Documents that an earlier part of the run recorded.
-    pub(super) done: HashSet<u64>,
+    pub(super) earlier: Earlier,
     pub(super) desk: Desk,
     pub(super) admission: Arc<Semaphore>,
     pub(super) admitted: u32,
@@ -64,14 +64,10 @@ impl Acceptor {
         let begun = Instant::now();
         for accepted in self.log.replay()? {
             let accepted = accepted?;
-            if !accepted.id.number().is_some_and(|number| self.done.contains(&number))
-                && self.admit(accepted, shutdown).await.is_err()
-            {
+            if !self.earlier.is_done(&accepted.id)? && self.admit(accepted, shutdown).await.is_err() {
                 return Ok(());
             }
         }
-        // Everything before this was accepted by an earlier part; its records are no longer asked for.
-        self.done = HashSet::new();
         let mut candidates = sources.enumerate(self.desk.clone());
         while let Some(Some(candidate)) = shutdown.draining().run_until_cancelled(candidates.recv()).await {
             if self.accept(candidate, shutdown).await?.is_err() {
@@ -84,13 +80,15 @@ impl Acceptor {
                 return Ok(());
             }
             self.closing.send_replace(false);
-            for page in Frontier::level(folder, depth)? {
+            let level = Frontier::level(folder, depth)?;
+            for page in level.pages()? {
+                let page = page?;
                 for url in page.links {
                     let source = sheaf_fetch::displayed(&url);
                     let private_allowed = page.private_allowed;
                     let candidate = Candidate { source, at: Location::Url(url), depth, private_allowed };
                     // A link to a page that the run knows is no second source.
-                    if !self.log.knows(&candidate.canonical())
+                    if !self.log.knows(&candidate.canonical())?
                         && self.accept(candidate, shutdown).await?.is_err()
                     {
                         return Ok(());

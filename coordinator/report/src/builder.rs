@@ -24,8 +24,8 @@ use crate::{
     outliers::{Ground, outliers},
     rows::Rows,
     savings::Savings,
-    scratch::Scratch,
     shown::{Shown, Source},
+    spill::Spill,
     summary::{Advised, CostOf, Count, Counts, DocumentRef, Listed, Month, Summary},
     tally::Tally,
     topics,
@@ -34,16 +34,14 @@ use crate::{
 /// Gathers a summary from records, one at a time and in any order.
 ///
 /// In memory it keeps tables of fixed size and two bits a document. What must be brought together from all documents (who
-/// shares a phrase, who says nearly the same, who is a copy of whom) is written into the [`Scratch`] that it is given, some
-/// hundred bytes a document and 600 more for each that is compared, and sorted there. As long as no cap is reached, the
+/// shares a phrase, who says nearly the same, who is a copy of whom) is written into files of the [`Spill`], some hundred
+/// bytes a document and 600 more for each that is compared, and sorted there. As long as no cap is reached, the
 /// order of the records makes no difference.
 pub struct SummaryBuilder {
     run: RunFacts,
-    scratch: Box<dyn Scratch>,
+    spill: Box<dyn Spill>,
     index: Index,
     near: Near,
-    /// The first failure of the scratch, told at the end; nothing more is written after it.
-    written: io::Result<()>,
     counts: Counts,
     /// Documents with key phrases.
     with_phrases: Bits,
@@ -71,15 +69,14 @@ pub struct SummaryBuilder {
 }
 
 impl SummaryBuilder {
-    /// No records yet. Fails when the scratch has no room to lend.
-    pub fn new(run: RunFacts, scratch: impl Scratch + 'static) -> io::Result<Self> {
+    /// No records yet. Fails when `spill` has no room to lend.
+    pub fn new(run: RunFacts, spill: impl Spill + 'static) -> io::Result<Self> {
         let kinds = || Tally::new(caps::KINDS, 0);
         Ok(Self {
             run,
-            index: Index::new(scratch.file()?),
-            near: Near::new(scratch.file()?),
-            scratch: Box::new(scratch),
-            written: Ok(()),
+            index: Index::new(spill.file()?),
+            near: Near::new(spill.file()?),
+            spill: Box::new(spill),
             counts: Counts::default(),
             with_phrases: Bits::default(),
             lengths: LengthTally::new(),
@@ -105,8 +102,9 @@ impl SummaryBuilder {
         })
     }
 
-    /// Takes in the record of the document at place `sequence` of the input; once for each document.
-    pub fn add(&mut self, sequence: u64, record: &Record) {
+    /// Takes in the record of the document at place `sequence` of the input; once for each document. Fails when what is to
+    /// be brought together cannot be written.
+    pub fn add(&mut self, sequence: u64, record: &Record) -> io::Result<()> {
         self.rows.add(sequence, record);
         self.count(record);
         self.add_cost(record);
@@ -119,14 +117,15 @@ impl SummaryBuilder {
         if record.status == Status::Ok {
             self.add_content(sequence, record);
         }
-        // Of documents beyond the four thousand millionth no more is known.
-        if let (Ok(()), Ok(document)) = (&self.written, u32::try_from(sequence)) {
-            self.written = self.write(document, record);
+        match u32::try_from(sequence) {
+            Ok(document) => self.bring_together(document, record),
+            // Beyond the four thousand millionth: counted, and compared with no other.
+            Err(_) => Ok(()),
         }
     }
 
-    /// Writes into the scratch what is to be brought together with other documents.
-    fn write(&mut self, document: u32, record: &Record) -> io::Result<()> {
+    /// Writes down what is to be brought together with other documents.
+    fn bring_together(&mut self, document: u32, record: &Record) -> io::Result<()> {
         let shared = record.cache.is_copy();
         let left_out = record.error.as_ref().is_some_and(|fault| fault.kind == FaultKind::Duplicate);
         let copy_of = record.cache.of.as_ref().filter(|_| shared || left_out);
@@ -218,12 +217,11 @@ impl SummaryBuilder {
         }
     }
 
-    /// What is known when all records are in, but for names. Fails when the scratch failed, now or before.
+    /// What is known when all records are in, but for names. Fails when what was written cannot be sorted.
     pub fn finish(self) -> io::Result<Draft> {
-        self.written?;
         // In the order of the tables.
         let mut tables = self.index.tables()?;
-        let near_duplicates = self.near.groups(&mut tables, &*self.scratch)?;
+        let near_duplicates = self.near.groups(&mut tables, &*self.spill)?;
         let exact_duplicates = copies::groups(&mut tables)?;
         let (phrases, sharing) = topics::shared_phrases(&mut tables)?;
         let entities = topics::shared_entities(&mut tables)?;

@@ -5,7 +5,7 @@ use std::{
     io,
 };
 
-use crate::scratch::ScratchFile;
+use crate::spill::SpillFile;
 
 /// Numbers in a page.
 const PAGE: u32 = 256;
@@ -20,7 +20,7 @@ const BYTES: usize = 4 * PAGE as usize;
 /// Of each number it keeps how far below it its parent is: nothing for a root, and so for a number never met. Keeps 64 Ki
 /// numbers in memory and the rest in a file, four bytes each.
 pub(crate) struct Forest {
-    file: Box<dyn ScratchFile>,
+    file: Box<dyn SpillFile>,
     /// A page for each remainder of its place; pages with the same one push each other out.
     pages: HashMap<u32, Page>,
     /// The largest number that was joined to another.
@@ -35,7 +35,7 @@ struct Page {
 
 impl Forest {
     /// Every number in a set of its own; `file` is empty.
-    pub(crate) fn new(file: Box<dyn ScratchFile>) -> Self {
+    pub(crate) fn new(file: Box<dyn SpillFile>) -> Self {
         Self { file, pages: HashMap::new(), largest: 0 }
     }
 
@@ -110,9 +110,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scratch::{InMemory, Scratch};
+    use crate::spill::{InMemory, Spill};
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn sets_are_those_of_a_forest_in_memory(
             // Far apart, so that pages push each other out.

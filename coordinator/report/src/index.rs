@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    scratch::ScratchFile,
     sorter::{BUFFER, Sorted, Sorter},
+    spill::SpillFile,
 };
 
 /// Which table an entry is in. Tables are read one after the other, in the order of their numbers.
@@ -61,7 +61,7 @@ pub(crate) struct Index(Sorter);
 
 impl Index {
     /// No entries yet.
-    pub(crate) fn new(file: Box<dyn ScratchFile>) -> Self {
+    pub(crate) fn new(file: Box<dyn SpillFile>) -> Self {
         Self(Sorter::new(file, BUFFER))
     }
 
@@ -99,7 +99,7 @@ impl Tables {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scratch::{InMemory, Scratch};
+    use crate::spill::{InMemory, Spill};
 
     #[test]
     fn entries_come_back_whole_table_by_table() {

@@ -4,13 +4,14 @@
 //! records, one at a time ─► SummaryBuilder ─► Draft ─► Summary ─► Render: report.html, report.md
 //!                            │      ▲          ▲             └─► serde: part of run.json
 //!                            ▼      │          └─ the few records that it names, once more
-//!                    Scratch: room on a disk
+//!                    Spill: files on a disk
 //! ```
 //!
-//! Pure: no I/O but through the [`Scratch`] that the caller lends, no clock; the same records and facts give the same
+//! Pure: no I/O but in the files that the caller lends through [`Spill`], no clock; the same records and facts give the same
 //! bytes. Memory and pages are bounded whatever the size of the set; every cap stands in [`caps`]. What grows with the set
-//! is written into the scratch and sorted there: of each document a number of sixteen bytes for its id, each of its key
-//! phrases and names, and each band of its signature, and the signature itself.
+//! is written into those files and sorted there: of each document sixteen bytes for its id, for each of its key phrases
+//! and names and for each band of its signature, and the signature itself. That is fifty numbers a document which are read
+//! once and in order, so they are merged from sorted runs and not kept in a table that could be asked for any of them.
 //!
 //! | module | noun |
 //! | --- | --- |
@@ -18,7 +19,7 @@
 //! | `shown` | text made safe to show, and sources made safe to link |
 //! | `builder`, `draft`, `summary` | gathering records, naming those that are listed, and what is known then |
 //! | `tally`, `latency`, `bits` | bounded counting, percentiles, and sets |
-//! | `scratch` | the door to room outside memory |
+//! | `spill` | the door to room outside memory |
 //! | `sorter`, `index`, `forest` | sorted numbers, tables of them, and disjoint sets, in that room |
 //! | `near`, `copies`, `topics` | what documents have in common, read from the tables |
 //! | `savings` | what answers that were given before have saved |
@@ -46,9 +47,9 @@ mod outliers;
 mod render;
 mod rows;
 mod savings;
-mod scratch;
 mod shown;
 mod sorter;
+mod spill;
 mod summary;
 mod tally;
 mod topics;
@@ -59,8 +60,8 @@ pub use facts::{RunFacts, Setting};
 pub use html::HtmlReport;
 pub use markdown::MarkdownReport;
 pub use render::Render;
-pub use scratch::{InMemory, Scratch, ScratchFile};
 pub use shown::{Shown, Source};
+pub use spill::{InMemory, Spill, SpillFile};
 pub use summary::{
     Advised, Cached, CostOf, Count, Counts, DocumentRef, DocumentRow, DuplicateGroup, FaultGroup, Lengths,
     Listed, Month, Outlier, OutlierReason, Point, StageTimes, Summary, Topic,

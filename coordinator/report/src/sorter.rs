@@ -5,7 +5,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, io};
 
-use crate::scratch::ScratchFile;
+use crate::spill::SpillFile;
 
 /// Numbers that are sorted in memory at a time: 1 MiB.
 pub(crate) const BUFFER: usize = 1 << 16;
@@ -18,7 +18,7 @@ const MOST_READ: usize = 4_096;
 
 /// Takes numbers in any order. Keeps [`BUFFER`] of them in memory and the rest in a file.
 pub(crate) struct Sorter {
-    file: Box<dyn ScratchFile>,
+    file: Box<dyn SpillFile>,
     buffer: Vec<u128>,
     runs: Vec<Run>,
     capacity: usize,
@@ -33,7 +33,7 @@ struct Run {
 
 impl Sorter {
     /// No numbers yet; `capacity` are sorted in memory at a time.
-    pub(crate) fn new(file: Box<dyn ScratchFile>, capacity: usize) -> Self {
+    pub(crate) fn new(file: Box<dyn SpillFile>, capacity: usize) -> Self {
         Self { file, buffer: Vec::new(), runs: Vec::new(), capacity: capacity.max(1) }
     }
 
@@ -79,7 +79,7 @@ impl Sorter {
 
 /// Numbers in ascending order.
 pub(crate) struct Sorted {
-    file: Box<dyn ScratchFile>,
+    file: Box<dyn SpillFile>,
     parts: Vec<Part>,
     /// The least number of each part, and which part it is.
     least: BinaryHeap<Reverse<(u128, usize)>>,
@@ -126,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scratch::{InMemory, Scratch};
+    use crate::spill::{InMemory, Spill};
 
     proptest! {
         #[test]

@@ -1,7 +1,7 @@
 //! A small set of documents such as an analyst may have, for the example and the snapshots. All of it is made up.
 
 #![allow(dead_code, reason = "the example and every test file use a part of it")]
-#![allow(clippy::unwrap_used, reason = "room in memory does not fail")]
+#![allow(clippy::unwrap_used, reason = "files in memory do not fail")]
 
 use std::collections::BTreeSet;
 
@@ -317,7 +317,7 @@ pub(crate) fn summary<'a>(records: impl IntoIterator<Item = &'a Record>) -> Summ
 /// The summary of a run with these records, each with its place in the input, added in the order in which they stand here.
 pub(crate) fn summary_of(facts: RunFacts, records: &[(u64, &Record)]) -> Summary {
     let mut builder = SummaryBuilder::new(facts, InMemory).unwrap();
-    records.iter().for_each(|(sequence, record)| builder.add(*sequence, record));
+    records.iter().for_each(|(sequence, record)| builder.add(*sequence, record).unwrap());
     let mut draft = builder.finish().unwrap();
     let wanted: BTreeSet<u64> = draft.wanted().collect();
     for (sequence, record) in records.iter().filter(|(sequence, _)| wanted.contains(sequence)) {

@@ -1,19 +1,19 @@
-//! Room outside memory, lent by the caller.
+//! Files that the caller lends, for what would not fit in memory.
 
 use std::io;
 
-/// Lends room for what grows with the set, so that memory need not: files on a disk, or [`InMemory`] for a set that is
-/// known to be small.
-pub trait Scratch {
+/// Lends files for what grows with the set, so that memory need not: on a disk, or [`InMemory`] for a set that is known to
+/// be small.
+pub trait Spill {
     /// Lends an empty file of its own. It is given back by dropping it; nothing in it is kept.
-    fn file(&self) -> io::Result<Box<dyn ScratchFile>>;
+    fn file(&self) -> io::Result<Box<dyn SpillFile>>;
 }
 
 /// Bytes at places from 0, all of them zero until they are written; there is no end.
 ///
 /// No call is left half done: it reads or writes all of `bytes`, or fails. Places may be written in any order and with
 /// gaps between them, which should take no room.
-pub trait ScratchFile: Send {
+pub trait SpillFile: Send {
     /// Reads the bytes from place `at` on.
     fn read(&self, at: u64, bytes: &mut [u8]) -> io::Result<()>;
 
@@ -21,17 +21,17 @@ pub trait ScratchFile: Send {
     fn write(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
-/// Room in memory, for tests and for sets that are known to be small.
+/// Files in memory, for tests and for sets that are known to be small.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InMemory;
 
-impl Scratch for InMemory {
-    fn file(&self) -> io::Result<Box<dyn ScratchFile>> {
+impl Spill for InMemory {
+    fn file(&self) -> io::Result<Box<dyn SpillFile>> {
         Ok(Box::new(Vec::new()))
     }
 }
 
-impl ScratchFile for Vec<u8> {
+impl SpillFile for Vec<u8> {
     fn read(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
         let start = usize::try_from(at).unwrap_or(usize::MAX).min(self.len());
         let known = self.get(start..).unwrap_or_default();

@@ -1,6 +1,9 @@
 //! Gathering records one at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use sheaf_common::{
     fault::FaultKind,
@@ -8,39 +11,42 @@ use sheaf_common::{
 };
 
 use crate::{
-    caps,
-    duplicates::{Copies, Near},
+    bits::Bits,
+    caps, copies,
+    draft::Draft,
     facts::RunFacts,
     faults::Faults,
-    headline::headline,
-    labels::Labels,
+    index::Index,
     latency::Latency,
     lengths::LengthTally,
+    near::{NEARLY, Near},
     number::grouped,
     outliers::{Ground, outliers},
     rows::Rows,
     savings::Savings,
     shown::{Shown, Source},
-    summary::{Advised, CostOf, Count, Counts, Listed, Month, Summary},
+    spill::Spill,
+    summary::{Advised, CostOf, Count, Counts, DocumentRef, Listed, Month, Summary},
     tally::Tally,
-    topics::Topics,
+    topics,
 };
 
 /// Gathers a summary from records, one at a time and in any order.
 ///
-/// It keeps no record: some hundred bytes of each document's name up to [`caps::LABELS`], its fingerprint up to
-/// [`caps::COMPARED`], a bit up to [`caps::SHARING`], and tables of fixed size. As long as no cap is reached, the order of
-/// the records makes no difference.
+/// In memory it keeps tables of fixed size and two bits a document. What must be brought together from all documents (who
+/// shares a phrase, who says nearly the same, who is a copy of whom) is written into files of the [`Spill`], some hundred
+/// bytes a document and 600 more for each that is compared, and sorted there. As long as no cap is reached, the
+/// order of the records makes no difference.
 pub struct SummaryBuilder {
     run: RunFacts,
-    counts: Counts,
-    labels: Labels,
-    topics: Topics,
-    /// Documents whose topics are counted, among those with labels.
-    counted: BTreeSet<u64>,
-    lengths: LengthTally,
-    copies: Copies,
+    spill: Box<dyn Spill>,
+    index: Index,
     near: Near,
+    counts: Counts,
+    /// Documents with key phrases.
+    with_phrases: Bits,
+    lengths: LengthTally,
+    copies: u64,
     faults: Faults,
     languages: Tally,
     document_types: Tally,
@@ -63,20 +69,20 @@ pub struct SummaryBuilder {
 }
 
 impl SummaryBuilder {
-    /// No records yet.
-    pub fn new(run: RunFacts) -> Self {
-        let kinds = || Tally::new(caps::KINDS, caps::OUTLIERS);
-        Self {
+    /// No records yet. Fails when `spill` has no room to lend.
+    pub fn new(run: RunFacts, spill: impl Spill + 'static) -> io::Result<Self> {
+        let kinds = || Tally::new(caps::KINDS, 0);
+        Ok(Self {
             run,
+            index: Index::new(spill.file()?),
+            near: Near::new(spill.file()?),
+            spill: Box::new(spill),
             counts: Counts::default(),
-            labels: Labels::default(),
-            topics: Topics::new(),
-            counted: BTreeSet::new(),
+            with_phrases: Bits::default(),
             lengths: LengthTally::new(),
-            copies: Copies::default(),
-            near: Near::new(),
+            copies: 0,
             faults: Faults::default(),
-            languages: kinds(),
+            languages: Tally::new(caps::KINDS, caps::OUTLIERS),
             document_types: kinds(),
             content_types: kinds(),
             hosts: kinds(),
@@ -93,13 +99,13 @@ impl SummaryBuilder {
             nano_usd: 0,
             savings: Savings::default(),
             rows: Rows::default(),
-        }
+        })
     }
 
-    /// Takes in the record of the document at place `sequence` of the input.
-    pub fn add(&mut self, sequence: u64, record: &Record) {
+    /// Takes in the record of the document at place `sequence` of the input; once for each document. Fails when what is to
+    /// be brought together cannot be written.
+    pub fn add(&mut self, sequence: u64, record: &Record) -> io::Result<()> {
         self.rows.add(sequence, record);
-        self.labels.add(sequence, record);
         self.count(record);
         self.add_cost(record);
         if let Some(host) = Source::new(&record.source).host() {
@@ -108,17 +114,36 @@ impl SummaryBuilder {
         if let Some(fault) = &record.error {
             self.faults.add(sequence, record.status, fault);
         }
-        let copy_of = record.cache.of.as_ref().filter(|_| record.cache.is_copy());
-        if let Some(original) = copy_of {
-            self.copies.add(sequence, original);
-        } else if record.error.as_ref().is_some_and(|fault| fault.kind == FaultKind::Duplicate)
-            && let Some(original) = &record.cache.of
-        {
-            self.copies.add(sequence, original);
-        }
         if record.status == Status::Ok {
-            self.add_content(sequence, record, copy_of.is_some());
+            self.add_content(sequence, record);
         }
+        match u32::try_from(sequence) {
+            Ok(document) => self.bring_together(document, record),
+            // Beyond the four thousand millionth: counted, and compared with no other.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Writes down what is to be brought together with other documents.
+    fn bring_together(&mut self, document: u32, record: &Record) -> io::Result<()> {
+        let shared = record.cache.is_copy();
+        let left_out = record.error.as_ref().is_some_and(|fault| fault.kind == FaultKind::Duplicate);
+        let copy_of = record.cache.of.as_ref().filter(|_| shared || left_out);
+        self.copies += u64::from(copy_of.is_some());
+        copies::add(document, &record.id, copy_of, &mut self.index)?;
+        if record.status != Status::Ok || (shared && copy_of.is_some()) {
+            return Ok(());
+        }
+        if let Some(fingerprint) = record.document.as_ref().and_then(|facts| facts.fingerprint.as_ref()) {
+            self.near.add(document, fingerprint, &mut self.index)?;
+        }
+        let unread = |flag: &String| flag == "error_page" || flag == "garbled";
+        if let Some(analysis) = record.analysis.as_ref().filter(|of| !of.flags.iter().any(unread))
+            && topics::add(document, analysis, &mut self.index)?
+        {
+            self.with_phrases.set(document);
+        }
+        Ok(())
     }
 
     fn count(&mut self, record: &Record) {
@@ -157,16 +182,13 @@ impl SummaryBuilder {
         self.savings.add(&record.cache);
     }
 
-    fn add_content(&mut self, sequence: u64, record: &Record, copy: bool) {
+    fn add_content(&mut self, sequence: u64, record: &Record) {
         if let Some(facts) = &record.document {
             count_name(&mut self.content_types, facts.content_type.media_type(), sequence);
             count_name(&mut self.languages, facts.language.as_deref().unwrap_or("unknown"), sequence);
             self.lengths.add(sequence, facts.words as u64);
             if let Some(month) = facts.published.as_deref().and_then(month) {
                 *self.published.entry(month).or_default() += 1;
-            }
-            if let (Some(fingerprint), false) = (&facts.fingerprint, copy) {
-                self.near.add(sequence, fingerprint);
             }
         }
         let Some(analysis) = &record.analysis else { return };
@@ -177,13 +199,6 @@ impl SummaryBuilder {
         let step = (analysis.confidence * 10.0) as usize;
         if let Some(count) = self.confidence.get_mut(step.min(9)) {
             *count += 1;
-        }
-        let reading = !analysis.flags.iter().any(|flag| flag == "error_page" || flag == "garbled");
-        if reading && !copy {
-            self.topics.add(sequence, analysis);
-            if self.counted.len() < caps::LABELS && !analysis.keywords.is_empty() {
-                self.counted.insert(sequence);
-            }
         }
         if analysis.review.advised {
             self.advised_total += 1;
@@ -202,60 +217,54 @@ impl SummaryBuilder {
         }
     }
 
-    /// What is known when all records are in.
-    pub fn finish(self) -> Summary {
-        let labels = &self.labels;
-        let ground = Ground {
+    /// What is known when all records are in, but for names. Fails when what was written cannot be sorted.
+    pub fn finish(self) -> io::Result<Draft> {
+        // In the order of the tables.
+        let mut tables = self.index.tables()?;
+        let near_duplicates = self.near.groups(&mut tables, &*self.spill)?;
+        let exact_duplicates = copies::groups(&mut tables)?;
+        let (phrases, sharing) = topics::shared_phrases(&mut tables)?;
+        let entities = topics::shared_entities(&mut tables)?;
+        drop(tables);
+
+        let (outliers, no_common_ground) = outliers(&Ground {
             documents: self.counts.ok,
-            labels,
-            topics: &self.topics,
+            with_phrases: &self.with_phrases,
+            sharing: &sharing,
             languages: &self.languages,
             lengths: &self.lengths,
-            counted: &|sequence| self.counted.contains(&sequence),
-        };
-        let (outliers, no_common_ground) = outliers(&ground);
-        let topics = self.topics.topics(labels);
-        let (near_duplicates, near_duplicate_documents) = self.near.groups(labels);
-        let languages = counts(&self.languages);
-        let document_types = counts(&self.document_types);
-        let advised = self.advised.iter().map(|(&(thousandths, sequence), reasons)| Advised {
-            document: labels.document(sequence),
+        });
+        let advised = self.advised.into_iter().map(|((thousandths, sequence), reasons)| Advised {
+            document: DocumentRef::unnamed(sequence),
             confidence: thousandths as f64 / 1_000.0,
-            reasons: reasons.clone(),
+            reasons,
         });
         let mut remarks: Vec<_> = no_common_ground.into_iter().collect();
-        if self.topics.error() > 0 {
-            let text = format!(
-                "There were more different key phrases than are counted at once ({}); counts of shared topics may be up to {} too low.",
-                grouped(caps::PHRASES as u64),
-                grouped(self.topics.error())
-            );
-            remarks.push(Shown::new(&text, caps::MESSAGE));
-        }
         if self.near.left_out() > 0 {
             let text = format!(
                 "{} documents beyond the first {} were not compared for near-duplicates.",
                 grouped(self.near.left_out()),
-                grouped(caps::COMPARED as u64)
+                grouped(caps::COMPARED)
             );
             remarks.push(Shown::new(&text, caps::MESSAGE));
         }
-        Summary {
-            headline: headline(&self.counts, &topics, &languages, &document_types),
+        let summary = Summary {
+            // These come from the records that are seen once more.
+            headline: Shown::default(),
+            topics: Listed::default(),
+            entities: Listed::default(),
             counts: self.counts,
             lengths: self.lengths.lengths(),
-            entities: self.topics.entities(labels),
-            topics,
-            near_duplicates,
-            near_duplicate_documents,
-            copies: self.copies.total(),
-            exact_duplicates: self.copies.groups(labels),
+            near_duplicate_documents: near_duplicates.documents(),
+            near_duplicates: near_duplicates.listed(NEARLY),
+            copies: self.copies,
+            exact_duplicates: exact_duplicates.listed(1.0),
             outliers,
-            faults: self.faults.groups(labels),
+            faults: self.faults.groups(),
             advised: Listed { total: self.advised_total, items: advised.collect() },
             advised_reasons: counts(&self.reasons),
-            languages,
-            document_types,
+            languages: counts(&self.languages),
+            document_types: counts(&self.document_types),
             content_types: counts(&self.content_types),
             hosts: counts(&self.hosts),
             flags: counts(&self.flags),
@@ -276,14 +285,15 @@ impl SummaryBuilder {
             rows: self.rows.into_rows(),
             remarks,
             run: self.run,
-        }
+        };
+        Ok(Draft::new(summary, phrases, entities))
     }
 }
 
 fn count_name(tally: &mut Tally, name: &str, sequence: u64) {
     let shown = Shown::new(name, caps::MESSAGE);
     if !shown.is_empty() {
-        tally.add(shown.as_str(), shown.as_str(), sequence, 0);
+        tally.add(shown.as_str(), sequence);
     }
 }
 

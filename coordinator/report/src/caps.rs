@@ -4,18 +4,14 @@
 pub const ROWS: usize = 1_000;
 /// Failed and incomplete documents listed beyond [`ROWS`].
 pub const FAILED_ROWS: usize = 200;
-/// Documents whose names are kept for lists (some 200 bytes each); later ones are named by their place in the input.
-pub const LABELS: usize = 50_000;
-/// Documents compared for near-duplicates (264 bytes each).
-pub const COMPARED: usize = 200_000;
-/// Documents remembered as sharing a topic (a bit each).
-pub const SHARING: u64 = 1 << 24;
-/// Different key phrases and entities counted at once; beyond that the rarest are forgotten.
-pub const PHRASES: usize = 50_000;
+/// Documents compared for near-duplicates. On the disk each takes some 600 bytes: a signature of 256, and 21 keys of 16.
+pub const COMPARED: u64 = 1_000_000;
+/// Documents remembered as having key phrases and as sharing one, by their place in the input (two bits each).
+pub const REMEMBERED: u32 = 1 << 24;
+/// Key phrases, and as many entities, that are looked up once more to find those of a report.
+pub const CANDIDATES: usize = 8 * TOPICS;
 /// Different hosts, document types, languages, flags and the like counted at once.
 pub const KINDS: usize = 2_000;
-/// Documents with exact copies that are remembered.
-pub const COPIED: usize = 10_000;
 
 /// Topics in a report.
 pub const TOPICS: usize = 24;
@@ -64,7 +60,5 @@ pub const COUNTED_PHRASES: usize = 24;
 pub const COUNTED_ENTITIES: usize = 64;
 /// Bytes of a source that may become a link.
 pub const LINK: usize = 2_000;
-/// Bytes of a source whose document is named in a list and may become a link there.
-pub const LABEL_SOURCE: usize = 300;
 /// Outliers are looked for in sets of at least this many analysed documents.
 pub const SMALLEST_SET: u64 = 6;

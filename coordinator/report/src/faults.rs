@@ -7,7 +7,11 @@ use sheaf_common::{
     record::Status,
 };
 
-use crate::{caps, labels::Labels, shown::Shown, summary::FaultGroup};
+use crate::{
+    caps,
+    shown::Shown,
+    summary::{DocumentRef, FaultGroup},
+};
 
 /// Counts faults by kind and keeps the first of each as examples.
 #[derive(Default)]
@@ -43,7 +47,7 @@ impl Faults {
     }
 
     /// The groups: failures before what was skipped, then the most frequent first.
-    pub(crate) fn groups(&self, labels: &Labels) -> Vec<FaultGroup> {
+    pub(crate) fn groups(&self) -> Vec<FaultGroup> {
         let group = |(&(status, kind), of): (&(Status, FaultKind), &Kind)| FaultGroup {
             kind,
             documents: of.documents,
@@ -52,7 +56,7 @@ impl Faults {
             examples: of
                 .examples
                 .iter()
-                .map(|(&sequence, text)| (labels.document(sequence), text.clone()))
+                .map(|(&sequence, text)| (DocumentRef::unnamed(sequence), text.clone()))
                 .collect(),
         };
         let mut groups: Vec<_> = self.kinds.iter().map(group).collect();

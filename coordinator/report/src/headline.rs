@@ -76,12 +76,12 @@ mod tests {
 
     fn counted(names: &[(&str, u64)]) -> Listed<Count> {
         let count = |&(name, documents): &(&str, u64)| Count { name: Shown::new(name, 40), documents };
-        Listed::cut(names.iter().map(count).collect(), 10)
+        Listed { total: names.len() as u64, items: names.iter().map(count).collect() }
     }
 
     fn said(ok: u64, topics: &[&str], languages: &[(&str, u64)], kinds: &[(&str, u64)]) -> String {
         let topic = |text: &&str| Topic { text: Shown::new(text, 40), documents: 2, examples: Vec::new() };
-        let topics = Listed::cut(topics.iter().map(topic).collect(), 10);
+        let topics = Listed { total: topics.len() as u64, items: topics.iter().map(topic).collect() };
         let counts = Counts { total: ok, ok, ..Counts::default() };
         headline(&counts, &topics, &counted(languages), &counted(kinds)).to_string()
     }

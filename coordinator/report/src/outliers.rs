@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    caps,
-    labels::Labels,
-    language,
+    bits::Bits,
+    caps, language,
     lengths::LengthTally,
     shown::Shown,
-    summary::{Listed, Outlier, OutlierReason},
+    summary::{DocumentRef, Listed, Outlier, OutlierReason},
     tally::Tally,
-    topics::Topics,
 };
 
 /// When more than this share of the documents stand apart by topic, the set has no common ground to stand apart from.
@@ -23,12 +21,12 @@ const OTHER_LANGUAGE: f64 = 0.05;
 /// What is known of the analysed documents, `documents` of them.
 pub(crate) struct Ground<'a> {
     pub(crate) documents: u64,
-    pub(crate) labels: &'a Labels,
-    pub(crate) topics: &'a Topics,
+    /// Those that have key phrases.
+    pub(crate) with_phrases: &'a Bits,
+    /// Those of them that share a key phrase with another.
+    pub(crate) sharing: &'a Bits,
     pub(crate) languages: &'a Tally,
     pub(crate) lengths: &'a LengthTally,
-    /// Whether the document has an analysis of its own that topics were counted in.
-    pub(crate) counted: &'a dyn Fn(u64) -> bool,
 }
 
 /// Documents unlike the rest, those with several reasons first; and a remark when there is no common ground.
@@ -40,20 +38,16 @@ pub(crate) fn outliers(ground: &Ground<'_>) -> (Listed<Outlier>, Option<Shown>) 
         return (Listed::default(), None);
     }
 
-    let (apart, with_phrases) = (ground.topics.apart(), ground.topics.with_phrases());
+    let with_phrases = ground.with_phrases.count();
+    let apart = with_phrases.saturating_sub(ground.sharing.count());
     if apart as f64 > MOSTLY_APART * with_phrases as f64 {
         remark = Some(format!(
             "{apart} of {with_phrases} documents share no key phrase with another: the set has no common ground."
         ));
     } else {
-        let alone = |&sequence: &u64| (ground.counted)(sequence) && !ground.topics.shares(sequence);
-        let alone: Vec<_> = ground.labels.known().into_iter().filter(alone).take(caps::OUTLIERS).collect();
-        unlisted += apart.saturating_sub(alone.len() as u64);
-        for sequence in alone {
-            let why = match ground.labels.phrases(sequence) {
-                "" => "shares no key phrase with another document".to_owned(),
-                phrases => format!("shares no key phrase with another document; it is about {phrases}"),
-            };
+        unlisted += apart.saturating_sub(caps::OUTLIERS as u64);
+        for sequence in ground.with_phrases.without(ground.sharing).take(caps::OUTLIERS) {
+            let why = "shares no key phrase with another document".to_owned();
             found.entry(sequence).or_default().push((OutlierReason::NoSharedTopic, why));
         }
     }
@@ -87,7 +81,7 @@ pub(crate) fn outliers(ground: &Ground<'_>) -> (Listed<Outlier>, Option<Shown>) 
     let mut items: Vec<_> = found
         .into_iter()
         .map(|(sequence, reasons)| Outlier {
-            document: ground.labels.document(sequence),
+            document: DocumentRef::unnamed(sequence),
             why: reasons.iter().map(|(_, why)| Shown::new(why, caps::MESSAGE)).collect(),
             reasons: reasons.into_iter().map(|(reason, _)| reason).collect(),
         })

@@ -6,7 +6,7 @@ use sheaf_common::record::{Record, Status};
 
 use crate::{
     caps,
-    shown::{Shown, Source},
+    shown::Shown,
     summary::{DocumentRef, DocumentRow, Point},
 };
 
@@ -56,15 +56,7 @@ fn row(sequence: u64, record: &Record) -> DocumentRow {
     let points = analysis.iter().flat_map(|analysis| &analysis.key_points).take(caps::POINTS);
     let keywords = analysis.iter().flat_map(|analysis| &analysis.keywords).take(caps::PHRASES_OF_DOCUMENT);
     DocumentRow {
-        document: DocumentRef {
-            sequence,
-            id: Shown::new(record.id.as_str(), caps::NAME),
-            title: facts
-                .and_then(|facts| facts.title.as_ref())
-                .map(|title| Shown::new(title, caps::TITLE))
-                .unwrap_or_default(),
-            source: Source::new(&record.source),
-        },
+        document: DocumentRef::new(sequence, record),
         status: record.status,
         content_type: facts.map_or("", |facts| facts.content_type.media_type()),
         document_type: analysis

@@ -1,9 +1,13 @@
 //! What is known of a run when all its records are in.
 
 use serde::Serialize;
-use sheaf_common::{fault::FaultKind, record::Status};
+use sheaf_common::{
+    fault::FaultKind,
+    record::{Record, Status},
+};
 
 use crate::{
+    caps,
     facts::RunFacts,
     shown::{Shown, Source},
 };
@@ -68,6 +72,21 @@ pub struct Summary {
     pub remarks: Vec<Shown>,
 }
 
+impl Summary {
+    /// The documents named in its lists, those that are listed one by one apart.
+    pub(crate) fn documents_mut(&mut self) -> impl Iterator<Item = &mut DocumentRef> {
+        let groups = self.near_duplicates.items.iter_mut().chain(&mut self.exact_duplicates.items);
+        let topics = self.topics.items.iter_mut().chain(&mut self.entities.items);
+        let faults = self.faults.iter_mut().flat_map(|group| &mut group.examples);
+        groups
+            .flat_map(|group| &mut group.members)
+            .chain(topics.flat_map(|topic| &mut topic.examples))
+            .chain(self.outliers.items.iter_mut().map(|outlier| &mut outlier.document))
+            .chain(faults.map(|(document, _)| document))
+            .chain(self.advised.items.iter_mut().map(|advised| &mut advised.document))
+    }
+}
+
 /// The first items of a list, and how many there are in all.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Listed<T> {
@@ -84,13 +103,6 @@ impl<T> Default for Listed<T> {
 }
 
 impl<T> Listed<T> {
-    /// A list cut to `cap` items.
-    pub(crate) fn cut(mut items: Vec<T>, cap: usize) -> Self {
-        let total = items.len() as u64;
-        items.truncate(cap);
-        Self { total, items }
-    }
-
     /// How many are not listed.
     pub fn left_out(&self) -> u64 {
         self.total.saturating_sub(self.items.len() as u64)
@@ -159,12 +171,30 @@ pub struct Lengths {
 pub struct DocumentRef {
     /// Place in the input, from 0.
     pub sequence: u64,
-    /// Its id; empty beyond [`caps::LABELS`](crate::caps::LABELS).
+    /// Its id; empty when its record was not found again.
     pub id: Shown,
     /// Title; empty when it has none.
     pub title: Shown,
     /// Source.
     pub source: Source,
+}
+
+impl DocumentRef {
+    /// The document at place `sequence` of the input, of which no more is known.
+    pub(crate) fn unnamed(sequence: u64) -> Self {
+        Self { sequence, id: Shown::default(), title: Shown::default(), source: Source::new("") }
+    }
+
+    /// The document of a record.
+    pub(crate) fn new(sequence: u64, record: &Record) -> Self {
+        let title = record.document.as_ref().and_then(|facts| facts.title.as_ref());
+        Self {
+            sequence,
+            id: Shown::new(record.id.as_str(), caps::NAME),
+            title: title.map(|title| Shown::new(title, caps::TITLE)).unwrap_or_default(),
+            source: Source::new(&record.source),
+        }
+    }
 }
 
 /// A phrase shared by several documents.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 /// Counts how many documents have a name, for as many different names as its capacity.
 ///
 /// When full it forgets the rarest names, by lossy counting (Manku and Motwani, "Approximate frequency counts over data
-/// streams", 2002) with the bucket number raised when room is needed: a name's count is then at most [`Tally::error`] too
+/// streams", 2002) with the bucket number raised when room is needed: a name's count is then at most the bucket number too
 /// low. Below its capacity it is exact, and the order in which documents arrive makes no difference.
 #[derive(Debug)]
 pub(crate) struct Tally {
@@ -18,68 +18,38 @@ pub(crate) struct Tally {
 /// What is known of a name.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    /// The name as the first document has it.
-    pub(crate) form: Box<str>,
     /// Documents counted.
     pub(crate) count: u64,
-    /// Sum of weights, in millionths; an integer, so that the order of adding makes no difference.
-    pub(crate) weight: u64,
     /// The first documents that have it, in input order.
     pub(crate) examples: Vec<u64>,
     /// Documents that may have been forgotten before.
     missed: u64,
 }
 
-/// Whether a name was met before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Met {
-    /// Never, as far as remembered.
-    First,
-    /// Once, in this document.
-    OnceIn(u64),
-    /// More often.
-    Often,
-}
-
 impl Tally {
     /// Counts up to `capacity` names and keeps `examples` documents of each.
     pub(crate) fn new(capacity: usize, examples: usize) -> Self {
-        Self { entries: HashMap::new(), capacity: capacity.max(2), examples: examples.max(1), bucket: 0 }
+        Self { entries: HashMap::new(), capacity: capacity.max(2), examples, bucket: 0 }
     }
 
-    /// Counts a document that has the name `key`; call it once for each document and name. `weight` is in millionths.
-    pub(crate) fn add(&mut self, key: &str, form: &str, sequence: u64, weight: u64) -> Met {
-        if let Some(entry) = self.entries.get_mut(key) {
-            let met = match (entry.count, entry.examples.first()) {
-                (1, Some(&only)) => Met::OnceIn(only),
-                _ => Met::Often,
-            };
+    /// Counts a document that has the name; call it once for each document and name.
+    pub(crate) fn add(&mut self, name: &str, sequence: u64) {
+        if let Some(entry) = self.entries.get_mut(name) {
             entry.count += 1;
-            entry.weight = entry.weight.saturating_add(weight);
             let at = entry.examples.partition_point(|&other| other < sequence);
-            if at == 0 {
-                entry.form = form.into();
-            }
             if at < self.examples {
                 entry.examples.insert(at, sequence);
                 entry.examples.truncate(self.examples);
             }
-            return met;
+            return;
         }
         while self.entries.len() >= self.capacity {
             self.bucket += 1;
             let bucket = self.bucket;
             self.entries.retain(|_, entry| entry.count + entry.missed > bucket);
         }
-        let entry =
-            Entry { form: form.into(), count: 1, weight, examples: vec![sequence], missed: self.bucket };
-        self.entries.insert(key.into(), entry);
-        Met::First
-    }
-
-    /// By how much a count may be too low.
-    pub(crate) fn error(&self) -> u64 {
-        self.bucket
+        let examples = if self.examples > 0 { vec![sequence] } else { Vec::new() };
+        self.entries.insert(name.into(), Entry { count: 1, examples, missed: self.bucket });
     }
 
     /// Different names that are remembered.
@@ -111,29 +81,23 @@ mod tests {
     #[test]
     fn counts_and_remembers_the_first_documents() {
         let mut tally = Tally::new(10, 2);
-        assert_eq!(tally.add("a", "A", 7, 5), Met::First);
-        assert_eq!(tally.add("a", "a", 3, 5), Met::OnceIn(7));
-        assert_eq!(tally.add("a", "x", 9, 5), Met::Often);
+        [7, 3, 9].into_iter().for_each(|sequence| tally.add("a", sequence));
         let entry = tally.get("a").unwrap();
-        assert_eq!((entry.count, entry.weight, &*entry.form, &entry.examples[..]), (3, 15, "a", &[3, 7][..]));
+        assert_eq!((entry.count, &entry.examples[..]), (3, &[3, 7][..]));
     }
 
     #[test]
     fn frequent_names_survive_a_flood_of_rare_ones() {
         let mut tally = Tally::new(100, 1);
         for sequence in 0..10_000 {
-            tally.add(&format!("rare {sequence}"), "", sequence, 0);
+            tally.add(&format!("rare {sequence}"), sequence);
             if sequence % 10 == 0 {
-                tally.add("frequent", "", sequence, 0);
+                tally.add("frequent", sequence);
             }
         }
         let count = tally.get("frequent").unwrap().count;
         assert!(tally.len() <= 100);
-        assert!(
-            count <= 1_000 && count + tally.error() >= 1_000,
-            "{count} with an error of {}",
-            tally.error()
-        );
+        assert!(count <= 1_000 && count + tally.bucket >= 1_000, "{count} with an error of {}", tally.bucket);
     }
 
     proptest! {
@@ -144,13 +108,13 @@ mod tests {
             let mut tally = Tally::new(capacity, 1);
             let mut truth = HashMap::<u8, u64>::new();
             for (sequence, &name) in (0..).zip(&names) {
-                tally.add(&name.to_string(), "", sequence, 0);
+                tally.add(&name.to_string(), sequence);
                 *truth.entry(name).or_default() += 1;
                 prop_assert!(tally.len() <= capacity);
             }
             for (name, &count) in &truth {
                 let counted = tally.get(&name.to_string()).map_or(0, |entry| entry.count);
-                prop_assert!(counted <= count && counted + tally.error() >= count);
+                prop_assert!(counted <= count && counted + tally.bucket >= count);
             }
         }
     }

@@ -13,7 +13,7 @@ use sheaf_common::{
     id::{DocumentId, RunId},
     record::Record,
 };
-use sheaf_report::{HtmlReport, MarkdownReport, Render, RunFacts, Setting, Shown, Summary, SummaryBuilder};
+use sheaf_report::{HtmlReport, MarkdownReport, Render, RunFacts, Setting, Shown, Summary};
 
 const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
@@ -76,15 +76,12 @@ fn summary_of(texts: &[&str]) -> Summary {
         model_requests: texts.iter().map(|&text| (text.to_owned(), 1)).collect(),
         ..RunFacts::new(RunId::new(first))
     };
-    let mut builder = SummaryBuilder::new(facts);
     let records = texts.iter().flat_map(|text| {
         let fault = Fault::new(FaultKind::HttpStatus, *text, *text);
         [everywhere(text), everywhere(text), sample::failed(text, fault)]
     });
-    for (sequence, record) in (0..).zip(records) {
-        builder.add(sequence, &record);
-    }
-    builder.finish()
+    let records: Vec<_> = records.collect();
+    sample::summary_of(facts, &(0..).zip(&records).collect::<Vec<_>>())
 }
 
 /// Asserts that a page holds nothing but what the templates put there.

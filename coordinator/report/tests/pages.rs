@@ -5,11 +5,8 @@
 mod sample;
 
 use scraper::{Html, Selector};
-use sheaf_common::{
-    fault::{Fault, FaultKind},
-    record::Record,
-};
-use sheaf_report::{HtmlReport, MarkdownReport, Render, Summary, SummaryBuilder, caps};
+use sheaf_common::fault::{Fault, FaultKind};
+use sheaf_report::{HtmlReport, MarkdownReport, Render, Summary, caps};
 
 fn select(page: &str, selector: &str) -> Vec<String> {
     let selector = Selector::parse(selector).unwrap();
@@ -66,13 +63,10 @@ fn what_is_in_the_sample_is_found() {
 #[test]
 fn the_order_of_the_records_makes_no_difference() {
     let records: Vec<_> = (0..).zip(sample::records()).collect();
-    let build = |records: &mut dyn Iterator<Item = &(u64, Record)>| {
-        let mut builder = SummaryBuilder::new(sample::facts());
-        records.for_each(|(sequence, record)| builder.add(*sequence, record));
-        builder.finish()
-    };
-    let forwards = build(&mut records.iter());
-    let backwards = build(&mut records.iter().rev());
+    let mut records: Vec<_> = records.iter().map(|(sequence, record)| (*sequence, record)).collect();
+    let forwards = sample::summary_of(sample::facts(), &records);
+    records.reverse();
+    let backwards = sample::summary_of(sample::facts(), &records);
     assert_eq!(forwards, backwards);
     assert_eq!(HtmlReport.render(&forwards), HtmlReport.render(&backwards));
     assert_eq!(MarkdownReport.render(&forwards), MarkdownReport.render(&backwards));

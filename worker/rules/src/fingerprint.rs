@@ -22,8 +22,44 @@ const SHINGLE_UNSPACED: usize = 5;
 const SHINGLES_MIN: usize = 30;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// A signature, twelve bits a position.
-pub(crate) type Signature = [u16; POSITIONS];
+/// A fingerprint as it is compared: twelve bits of each position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature(pub(crate) [u16; POSITIONS]);
+
+impl Signature {
+    /// Bytes of [`to_bytes`](Self::to_bytes).
+    pub const BYTES: usize = 2 * POSITIONS;
+
+    /// The signature that a fingerprint writes; `None` for what is not a fingerprint of this crate.
+    pub fn of(fingerprint: &Fingerprint) -> Option<Self> {
+        decode(fingerprint)
+    }
+
+    /// The signature as bytes that are quicker to read back than its fingerprint.
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        for (pair, bits) in bytes.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&bits.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// The signature that [`to_bytes`](Self::to_bytes) wrote.
+    pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let mut positions = [0; POSITIONS];
+        for (position, pair) in positions.iter_mut().zip(bytes.as_chunks::<2>().0) {
+            *position = u16::from_le_bytes(*pair);
+        }
+        Self(positions)
+    }
+
+    /// An estimate of the Jaccard similarity of the word shingles of two documents, 0 to 1: the share of equal
+    /// positions.
+    pub fn similarity(&self, other: &Self) -> f64 {
+        let equal = self.0.iter().zip(&other.0).filter(|(a, b)| a == b).count();
+        equal as f64 / POSITIONS as f64
+    }
+}
 
 /// The fingerprint of a text, and the number of its words; no fingerprint for a text too short to have one.
 pub(crate) fn of(text: &str) -> (Option<Fingerprint>, usize) {
@@ -53,22 +89,16 @@ pub(crate) fn of(text: &str) -> (Option<Fingerprint>, usize) {
     if words < SHINGLES_MIN + size - 1 {
         return (None, words);
     }
-    (Some(encode(&minima.map(|minimum| (mix(minimum) & 0xFFF) as u16))), words)
+    (Some(encode(&Signature(minima.map(|minimum| (mix(minimum) & 0xFFF) as u16)))), words)
 }
 
 /// How alike two documents are by their fingerprints alone: an estimate of the Jaccard similarity of their word
 /// shingles, 0 to 1. 0 when either is not a fingerprint of this crate.
 pub fn similarity(one: &Fingerprint, other: &Fingerprint) -> f64 {
     match (decode(one), decode(other)) {
-        (Some(one), Some(other)) => alike(&one, &other),
+        (Some(one), Some(other)) => one.similarity(&other),
         _ => 0.0,
     }
-}
-
-/// Share of equal positions.
-pub(crate) fn alike(one: &Signature, other: &Signature) -> f64 {
-    let equal = one.iter().zip(other).filter(|(a, b)| a == b).count();
-    equal as f64 / POSITIONS as f64
 }
 
 /// Whether more than a third of the letters at the start belong to a script without spaces.
@@ -116,11 +146,11 @@ fn mix(mut value: u32) -> u32 {
 
 fn encode(signature: &Signature) -> Fingerprint {
     let symbol = |bits: u16| ALPHABET.get(usize::from(bits)).copied().map_or('A', char::from);
-    Fingerprint(signature.iter().flat_map(|bits| [symbol(bits >> 6), symbol(bits & 0x3F)]).collect())
+    Fingerprint(signature.0.iter().flat_map(|bits| [symbol(bits >> 6), symbol(bits & 0x3F)]).collect())
 }
 
 /// The signature of a fingerprint; `None` for what [`encode`] cannot have written.
-pub(crate) fn decode(fingerprint: &Fingerprint) -> Option<Signature> {
+fn decode(fingerprint: &Fingerprint) -> Option<Signature> {
     let bytes = fingerprint.0.as_bytes();
     if bytes.len() != 2 * POSITIONS {
         return None;
@@ -139,7 +169,7 @@ pub(crate) fn decode(fingerprint: &Fingerprint) -> Option<Signature> {
             *position = (*position << 6) | u16::from(value);
         }
     }
-    Some(signature)
+    Some(Signature(signature))
 }
 
 #[cfg(test)]
@@ -191,8 +221,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_back(bits in proptest::collection::vec(0_u16..4096, POSITIONS)) {
-            let signature: Signature = bits.try_into().unwrap();
-            prop_assert_eq!(decode(&encode(&signature)), Some(signature));
+            let signature = Signature(bits.try_into().unwrap());
+            prop_assert_eq!(Signature::of(&encode(&signature)), Some(signature));
+            prop_assert_eq!(Signature::from_bytes(&signature.to_bytes()), signature);
         }
     }
 }

@@ -20,7 +20,7 @@
 //! | `verdict` | how far all this is to be trusted, and whether a model should look |
 //! | `cue` | words by which rules know things |
 //! | `fingerprint` | a MinHash signature of a text, and how alike two are |
-//! | `near_duplicates` | groups of documents that say almost the same |
+//! | `near_duplicates` | which documents say almost the same, looking at few of all pairs |
 
 mod assessment;
 mod cue;
@@ -41,5 +41,5 @@ mod verdict;
 mod word;
 
 pub use assessment::{Assessment, analyse};
-pub use fingerprint::similarity;
-pub use near_duplicates::NearDuplicates;
+pub use fingerprint::{Signature, similarity};
+pub use near_duplicates::{Banding, Bucket};

@@ -1,84 +1,69 @@
-//! Groups of documents that say almost the same, found from fingerprints alone by locality-sensitive hashing
+//! Documents that say almost the same, found from fingerprints alone by locality-sensitive hashing
 //! (Indyk and Motwani, 1998; banding as in Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", chapter 3):
 //! a signature is cut into bands, and only documents that agree in a whole band are compared.
+//!
+//! Three steps, of which this module has the first two, in memory that does not grow with the set; where the keys of
+//! many documents wait to be sorted is up to the caller:
+//!
+//! 1. [`Banding::keys`]: a key for each band of a document.
+//! 2. [`Bucket::add`]: the documents that have the key of a band in common, in ascending order, are compared and linked.
+//! 3. Documents that are linked, directly or through others, are a group of near-duplicates.
+//!
+//! As long as each bucket is in ascending order, the links depend on nothing but the fingerprints.
 
-use crate::fingerprint::{POSITIONS, Signature, alike, decode};
-use sheaf_common::analysis::Fingerprint;
-use xxhash_rust::xxh3::Xxh3;
+use crate::fingerprint::{POSITIONS, Signature};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Of the documents that agree in a band, how many mutually unlike ones each is compared with: bounds the work on a
 /// set made to collide.
 const REPRESENTATIVES_MAX: usize = 16;
 
-/// Collects fingerprints and groups the near-duplicates among them. Keeps 264 bytes a document; grouping takes
-/// another 24 bytes a document while it lasts and O(n log n) time. The groups depend neither on the order of
-/// adding nor on anything but the fingerprints.
-#[derive(Debug, Clone)]
-pub struct NearDuplicates {
+/// How signatures are cut into bands, and from which similarity on documents are linked.
+#[derive(Debug, Clone, Copy)]
+pub struct Banding {
     threshold: f64,
     rows: usize,
-    entries: Vec<(usize, Signature)>,
 }
 
-impl NearDuplicates {
+impl Banding {
     /// Documents count as near-duplicates from this estimated Jaccard similarity on, 0 to 1 (0.8 is customary:
     /// about one word in thirty differs).
     pub fn new(threshold: f64) -> Self {
         let threshold = if threshold.is_nan() { 1.0 } else { threshold.clamp(0.0, 1.0) };
-        Self { threshold, rows: rows(threshold), entries: Vec::new() }
+        Self { threshold, rows: rows(threshold) }
     }
 
-    /// Adds a document by its number in the set. Answers whether the fingerprint could be read; one that could not
-    /// is left out.
-    pub fn add(&mut self, index: usize, fingerprint: &Fingerprint) -> bool {
-        let signature = decode(fingerprint);
-        self.entries.extend(signature.map(|signature| (index, signature)));
-        signature.is_some()
+    /// The keys of a signature, one for each band, always as many. Two documents are to be compared when they have the
+    /// key of the same band in common.
+    pub fn keys(&self, signature: &Signature) -> impl Iterator<Item = u64> + use<> {
+        let (bytes, width) = (signature.to_bytes(), 2 * self.rows);
+        (0..POSITIONS / self.rows)
+            .map(move |band| xxh3_64(bytes.get(band * width..(band + 1) * width).unwrap_or_default()))
     }
 
-    /// Groups of two or more documents, each in ascending order, the groups in the order of their first document.
-    /// A document is in at most one group; two members of a large group need not be alike themselves as long as
-    /// others link them.
-    pub fn groups(&self) -> Vec<Vec<usize>> {
-        let mut entries: Vec<&(usize, Signature)> = self.entries.iter().collect();
-        entries.sort_unstable();
-        entries.dedup_by_key(|entry| entry.0);
-        let mut forest = Forest::new(entries.len());
-        let mut keys: Vec<(u64, usize)> = Vec::with_capacity(entries.len());
-        for band in 0..POSITIONS / self.rows {
-            keys.clear();
-            let positions = band * self.rows..(band + 1) * self.rows;
-            keys.extend(
-                entries
-                    .iter()
-                    .enumerate()
-                    .map(|(at, (_, signature))| (key(signature, positions.clone()), at)),
-            );
-            keys.sort_unstable();
-            for bucket in keys.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() > 1) {
-                self.link(bucket, &entries, &mut forest);
-            }
-        }
-        let mut groups: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
-        for (at, (index, _)) in entries.iter().enumerate() {
-            groups.entry(forest.root(at)).or_default().push(*index);
-        }
-        groups.into_values().filter(|group| group.len() > 1).collect()
+    /// A bucket without documents.
+    pub fn bucket(&self) -> Bucket {
+        Bucket { threshold: self.threshold, representatives: Vec::new() }
     }
+}
 
-    fn link(&self, bucket: &[(u64, usize)], entries: &[&(usize, Signature)], forest: &mut Forest) {
-        let mut representatives: Vec<usize> = Vec::new();
-        for &(_, at) in bucket {
-            let alike = |&&other: &&usize| match (entries.get(at), entries.get(other)) {
-                (Some(one), Some(other)) => alike(&one.1, &other.1) >= self.threshold,
-                _ => false,
-            };
-            match representatives.iter().find(alike) {
-                Some(&other) => forest.join(at, other),
-                None if representatives.len() < REPRESENTATIVES_MAX => representatives.push(at),
-                None => {}
-            }
+/// The documents that agree in a band. Keeps at most sixteen of them, which are mutually unlike.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    threshold: f64,
+    representatives: Vec<(u64, Signature)>,
+}
+
+impl Bucket {
+    /// Adds a document by its number in the set; the numbers ascend. Answers an earlier one that says almost the same.
+    pub fn add(&mut self, index: u64, signature: &Signature) -> Option<u64> {
+        let alike =
+            self.representatives.iter().find(|(_, other)| signature.similarity(other) >= self.threshold);
+        let linked = alike.map(|&(other, _)| other);
+        if linked.is_none() && self.representatives.len() < REPRESENTATIVES_MAX {
+            self.representatives.push((index, *signature));
         }
+        linked
     }
 }
 
@@ -94,45 +79,55 @@ fn rows(threshold: f64) -> usize {
         .map_or(1, usize::from)
 }
 
-fn key(signature: &Signature, positions: std::ops::Range<usize>) -> u64 {
-    let mut hasher = Xxh3::new();
-    for bits in signature.get(positions).unwrap_or_default() {
-        hasher.update(&bits.to_le_bytes());
-    }
-    hasher.digest()
-}
-
-/// Disjoint sets; the root of a set is its smallest member.
-struct Forest(Vec<usize>);
-
-impl Forest {
-    fn new(size: usize) -> Self {
-        Self((0..size).collect())
-    }
-
-    fn root(&mut self, mut at: usize) -> usize {
-        while let Some(&parent) = self.0.get(at).filter(|&&parent| parent != at) {
-            let grandparent = self.0.get(parent).copied().unwrap_or(parent);
-            if let Some(slot) = self.0.get_mut(at) {
-                *slot = grandparent;
-            }
-            at = grandparent;
-        }
-        at
-    }
-
-    fn join(&mut self, one: usize, other: usize) {
-        let (one, other) = (self.root(one), self.root(other));
-        if let Some(slot) = self.0.get_mut(one.max(other)) {
-            *slot = one.min(other);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::fingerprint;
+    use sheaf_common::analysis::Fingerprint;
+
+    /// The three steps for a set that fits in memory.
+    struct NearDuplicates {
+        banding: Banding,
+        signatures: BTreeMap<usize, Signature>,
+    }
+
+    impl NearDuplicates {
+        fn new(threshold: f64) -> Self {
+            Self { banding: Banding::new(threshold), signatures: BTreeMap::new() }
+        }
+
+        fn add(&mut self, index: usize, fingerprint: &Fingerprint) -> bool {
+            let signature = Signature::of(fingerprint);
+            self.signatures.extend(signature.map(|signature| (index, signature)));
+            signature.is_some()
+        }
+
+        fn groups(&self) -> Vec<Vec<usize>> {
+            let mut buckets = BTreeMap::new();
+            let mut group_of: BTreeMap<usize, usize> = self.signatures.keys().map(|&at| (at, at)).collect();
+            for (&index, signature) in &self.signatures {
+                for band in self.banding.keys(signature).enumerate() {
+                    let bucket = buckets.entry(band).or_insert_with(|| self.banding.bucket());
+                    if let Some(other) = bucket.add(index as u64, signature) {
+                        let (one, other) = (group_of[&index], group_of[&(other as usize)]);
+                        if one != other {
+                            group_of
+                                .values_mut()
+                                .filter(|of| **of == one.max(other))
+                                .for_each(|of| *of = one.min(other));
+                        }
+                    }
+                }
+            }
+            let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+            for (index, of) in group_of {
+                groups.entry(of).or_default().push(index);
+            }
+            groups.into_values().filter(|group| group.len() > 1).collect()
+        }
+    }
 
     /// A text of 400 words of its own, with every `changed`th word replaced.
     fn print(seed: usize, changed: usize) -> Fingerprint {
@@ -172,10 +167,10 @@ mod tests {
     #[test]
     fn a_set_of_one_text_is_one_group() {
         let mut set = NearDuplicates::new(0.8);
-        for index in 0..20_000 {
+        for index in 0..1_000 {
             set.add(index, &print(7, 0));
         }
-        assert_eq!(set.groups(), [(0..20_000).collect::<Vec<_>>()]);
+        assert_eq!(set.groups(), [(0..1_000).collect::<Vec<_>>()]);
     }
 
     #[test]
@@ -193,5 +188,6 @@ mod tests {
         assert_eq!(rows(0.8), 6);
         assert_eq!(rows(1.0), 16);
         assert_eq!(rows(0.0), 1);
+        assert_eq!(Banding::new(0.8).keys(&Signature([7; POSITIONS])).count(), 21);
     }
 }

@@ -1,6 +1,9 @@
 //! A small set of documents such as an analyst may have, for the example and the snapshots. All of it is made up.
 
 #![allow(dead_code, reason = "the example and every test file use a part of it")]
+#![allow(clippy::unwrap_used, reason = "files in memory do not fail")]
+
+use std::collections::BTreeSet;
 
 use sheaf_common::{
     analysis::{Analysis, Entity, EntityKind, Fingerprint, KeyPoint, Keyword, Place, Review},
@@ -9,7 +12,7 @@ use sheaf_common::{
     id::{ContentHash, DocumentId, RunId, WorkerId},
     record::{CacheUse, DecidedBy, Facts, Record, Status, Timings, Usage},
 };
-use sheaf_report::{RunFacts, Setting, Shown, Summary, SummaryBuilder};
+use sheaf_report::{InMemory, RunFacts, Setting, Shown, Summary, SummaryBuilder};
 
 /// A document in a line: source, title, kind, language, words, published, summary, key phrases, confidence.
 type Line = (
@@ -307,11 +310,20 @@ pub(crate) fn records() -> Vec<Record> {
 
 /// The summary of these records.
 pub(crate) fn summary<'a>(records: impl IntoIterator<Item = &'a Record>) -> Summary {
-    let mut builder = SummaryBuilder::new(facts());
-    for (sequence, record) in (0..).zip(records) {
-        builder.add(sequence, record);
+    let records: Vec<_> = (0..).zip(records).collect();
+    summary_of(facts(), &records)
+}
+
+/// The summary of a run with these records, each with its place in the input, added in the order in which they stand here.
+pub(crate) fn summary_of(facts: RunFacts, records: &[(u64, &Record)]) -> Summary {
+    let mut builder = SummaryBuilder::new(facts, InMemory).unwrap();
+    records.iter().for_each(|(sequence, record)| builder.add(*sequence, record).unwrap());
+    let mut draft = builder.finish().unwrap();
+    let wanted: BTreeSet<u64> = draft.wanted().collect();
+    for (sequence, record) in records.iter().filter(|(sequence, _)| wanted.contains(sequence)) {
+        draft.name(*sequence, record);
     }
-    builder.finish()
+    draft.summary()
 }
 
 /// A record of a document that failed or was skipped.

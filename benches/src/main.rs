@@ -16,12 +16,13 @@
 //! | `extract` | main-text extraction: pages a second and F1 beside the floor |
 //! | `workers` | one, two, four and eight worker processes over one Redis |
 //! | `cost` | what a document costs as the set grows |
-//! | `memory` | peak memory of a whole run as the set grows |
+//! | `memory` | peak memory of a whole run as the set grows, and how well it uses the machine |
 //! | `chaos` | what a run by a fleet loses, and how fast it recovers, when its processes are killed |
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | `figures`, `row`, `sheet`, `report` | a number with its spread, what it is judged by, a scenario, everything |
+//! | `efficiency` | how near a whole run comes to what arithmetic allows |
 //! | `machine` | what is measured on |
 //! | `table`, `page` | a report for a terminal and for a browser |
 //! | `supervisor`, `descendants` | a scenario in a process of its own, and the end of everything it started |
@@ -39,6 +40,7 @@ mod check;
 mod cost;
 mod descendants;
 mod documents;
+mod efficiency;
 mod extract;
 mod fetch;
 mod figures;

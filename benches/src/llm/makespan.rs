@@ -13,8 +13,11 @@ use super::{
 use crate::{
     AnyError,
     bench::Bench,
+    efficiency::{self, Least},
     figures::Figures,
-    notices, program,
+    machine::cores,
+    notices,
+    program::{self, Taken},
     provider::{Provider, Settings},
     row::{Better, Of, Row},
     sheet::Sheet,
@@ -81,11 +84,14 @@ async fn processes(
 ) -> Result<(), AnyError> {
     let count = (1_000 / shrink).max(1);
     let ideal = count.div_ceil(100) as f64 * LATENCY;
-    let (mut bare, mut own, mut run) = (Figures::default(), Figures::default(), Figures::default());
+    let [mut bare, mut own, mut run, mut efficiency]: [Figures; 4] = Default::default();
     for _ in bench.rounds(rounds, 0.34) {
         bare.push(whole_process(&provider.url(), count, true).await?);
         own.push(whole_process(&provider.url(), count, false).await?);
-        run.push(whole_run(bench, provider, count as usize, sheet)?);
+        let taken = whole_run(bench, provider, count as usize, sheet)?;
+        let least = Least { model: ideal, cpu: taken.cpu_seconds / cores() as f64, ..Least::default() };
+        run.push(taken.seconds);
+        efficiency.push(least.share_of(taken.seconds));
     }
     sheet.rows.extend([
         Row::new(format!("whole process, {count} calls, 100 at once"), "s", Better::Lower, own)
@@ -96,6 +102,11 @@ async fn processes(
         Row::new(format!("whole run of the coordinator, {count} documents"), "s", Better::Lower, run)
             .ideal(ideal)
             .ceiling("bare loop, no documents", bare),
+        efficiency::row(
+            format!("efficiency of the whole run, {count} documents: model's ideal ÷ time"),
+            count as usize,
+            efficiency,
+        ),
     ]);
     Ok(())
 }
@@ -117,7 +128,7 @@ async fn whole_process(url: &str, count: u64, bare: bool) -> Result<f64, AnyErro
 }
 
 /// A whole run of the coordinator over as many documents.
-fn whole_run(bench: &Bench, provider: &Provider, count: usize, sheet: &mut Sheet) -> Result<f64, AnyError> {
+fn whole_run(bench: &Bench, provider: &Provider, count: usize, sheet: &mut Sheet) -> Result<Taken, AnyError> {
     let folder = tempfile::tempdir()?;
     let (set, out) = (folder.path().join("set"), folder.path().join("out"));
     notices::write(&set, count)?;
@@ -129,5 +140,5 @@ fn whole_run(bench: &Bench, provider: &Provider, count: usize, sheet: &mut Sheet
         program::run(bench, folder.path(), &arguments, &notices::variables(&url), false)
     })?;
     notices::check(&out, count, provider, sheet)?;
-    Ok(taken.seconds)
+    Ok(taken)
 }

@@ -1,7 +1,11 @@
 //! One, two, four and eight worker processes over one Redis: what a worker more brings, on work that waits and on work that
 //! computes; on the loopback interface, and each worker on a host of its own.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use tokio::runtime::Runtime;
@@ -32,8 +36,9 @@ const PARAGRAPHS: usize = 200;
 const FLAT: f64 = 1.1;
 /// When a run is called stuck.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Shares of the time: for runs on the loopback interface, and for those on hosts of their own, of which there are fewer.
-const SHARES: [f64; 2] = [0.7, 0.3];
+/// Share of the time for runs on the loopback interface; what is left is for those on hosts of their own, of which there are
+/// fewer.
+const ON_LOOPBACK: f64 = 0.78;
 const ROUNDS_ON_HOSTS: usize = 3;
 
 /// What is asked.
@@ -72,11 +77,13 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
         set: Set { documents: settings.pages as usize, paragraphs: PARAGRAPHS, seed: 23 },
     };
     let rounds = settings.rounds as usize;
-    let loopback = course.run(bench.rounds(rounds, SHARES[0]), &Site::loopback()?, &mut sheet)?;
+    let begun = Instant::now();
+    let loopback = course.run(bench.rounds(rounds, ON_LOOPBACK), &Site::loopback()?, &mut sheet)?;
     let most = numbers.iter().copied().max().unwrap_or_default();
     let hosts = match Network::new(most) {
         Ok(network) => {
-            let rounds = bench.rounds(rounds.min(ROUNDS_ON_HOSTS), SHARES[1]);
+            let left = 1.0 - begun.elapsed().as_secs_f64() / bench.budget.as_secs_f64();
+            let rounds = bench.rounds(rounds.min(ROUNDS_ON_HOSTS), left.max(0.0));
             course.run(rounds, &Site::on(network)?, &mut sheet)?
         }
         Err(refused) => {

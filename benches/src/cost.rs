@@ -3,7 +3,6 @@
 use std::{fs, time::Duration};
 
 use clap::Args;
-use sheaf_common::redis::stand::RedisStand;
 
 use crate::{
     AnyError,
@@ -13,9 +12,10 @@ use crate::{
     figures::Figures,
     fleet::{self, Asked, Ran},
     number::short,
-    queue::{Cost, Meter, stand},
+    queue::{Cost, Meter},
     row::{Better, Of, Row},
     sheet::{Sheet, Table},
+    site::Site,
 };
 
 /// How much more a document of the largest set may cost than one of the smallest.
@@ -105,11 +105,11 @@ impl Size {
 
 async fn run(bench: &Bench, set: &Set, sheet: &mut Sheet) -> Result<(Ran, Cost), AnyError> {
     // A Redis that has never seen another run, so that what it needs is this run's.
-    let redis: RedisStand = stand(&[])?;
+    let site = Site::loopback()?;
     let folder = tempfile::tempdir()?;
     let (place, out) = (folder.path().join("set"), folder.path().join("out"));
     set.write(&place)?;
-    let meter = Meter::new(&redis).await?;
+    let meter = Meter::new(site.redis()).await?;
     let before = meter.read(set.documents).await?;
     let asked = Asked {
         set: &place,
@@ -120,7 +120,7 @@ async fn run(bench: &Bench, set: &Set, sheet: &mut Sheet) -> Result<(Ran, Cost),
         variables: &[],
         patience: PATIENCE,
     };
-    let ran = fleet::run(bench, &redis, folder.path(), &asked).await?;
+    let ran = fleet::run(bench, &site, folder.path(), &asked).await?;
     let cost = meter.read(set.documents).await?.since(&before);
     let found = fs::read_to_string(out.join("results.jsonl"))?;
     sheet.check(

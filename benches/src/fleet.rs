@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sheaf_common::redis::stand::{RedisStand, free_port};
+use tokio::runtime::Handle;
 
-use crate::{AnyError, bench::Bench, process::Process, program};
+use crate::{AnyError, bench::Bench, process::Process, program, site::Site};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
@@ -49,27 +49,36 @@ pub(crate) struct Ran {
 /// Runs a set to its end. An exit status other than 0 and 3 is an error.
 pub(crate) async fn run(
     bench: &Bench,
-    redis: &RedisStand,
+    site: &Site,
     folder: &Path,
     asked: &Asked<'_>,
 ) -> Result<Ran, AnyError> {
     let programs = bench.programs.as_deref();
-    let listen = format!("127.0.0.1:{}", free_port());
+    let listen = site.free_address()?;
     let mut command: Vec<OsString> = vec!["run".into(), asked.set.into(), "--out".into(), asked.out.into()];
     command.extend(asked.coordinator.iter().map(OsString::from));
-    let url = redis.url();
-    command.extend(["--enable-queue", "--redis-url", url.expose(), "--listen", &listen].map(OsString::from));
+    let url = site.redis_url();
+    command.extend(["--enable-queue", "--redis-url", &url, "--listen", &listen].map(OsString::from));
     command.extend(["--progress", "none"].map(OsString::from));
+    let variables = [asked.variables, site.variables()].concat();
+    let runtime = Handle::current();
     let begun = Instant::now();
     let program = program::named("coordinator", programs)?;
-    let mut coordinator = Process::start(&program, &command, folder, asked.variables)?;
+    let mut coordinator = site.at_hub(|| {
+        let _runtime = runtime.enter();
+        Process::start(&program, &command, folder, &variables)
+    })??;
     let url = format!("http://{listen}");
     let arguments: Vec<&str> =
         ["start", "--coordinator", &url].into_iter().chain(asked.worker.iter().copied()).collect();
     let program = program::named("worker", programs)?;
     let mut workers = Vec::with_capacity(asked.workers);
-    for _ in 0..asked.workers {
-        workers.push(Process::start(&program, &arguments, folder, asked.variables)?);
+    for number in 0..asked.workers {
+        let worker = site.at_worker(number, || {
+            let _runtime = runtime.enter();
+            Process::start(&program, &arguments, folder, &variables)
+        });
+        workers.push(worker??);
     }
     let results = asked.out.join("results.jsonl");
     let mut course = Vec::new();

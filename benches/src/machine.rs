@@ -26,7 +26,7 @@ impl Machine {
     pub(crate) fn look() -> Self {
         Self {
             processor: field("/proc/cpuinfo", "model name").unwrap_or_else(unknown),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: cores(),
             memory_bytes: field("/proc/meminfo", "MemTotal")
                 .and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok())
                 .map_or(0, |kilobytes| kilobytes * 1024),
@@ -62,6 +62,11 @@ impl Machine {
             ("rustc", self.rustc.clone()),
         ]
     }
+}
+
+/// Cores that this program, and what it starts, may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn unknown() -> String {

@@ -14,19 +14,21 @@
 //! | `queue` | the queue in Redis beside what the same Redis does for a bare client |
 //! | `cache` | look-ups in the semantic cache, beside brute force and one round trip to Redis |
 //! | `extract` | main-text extraction: pages a second and F1 beside the floor |
-//! | `workers` | one, two, four and eight worker processes over one Redis |
+//! | `workers` | one, two, four and eight worker processes over one Redis, on this host and on hosts of their own |
 //! | `cost` | what a document costs as the set grows |
-//! | `memory` | peak memory of a whole run as the set grows |
+//! | `memory` | peak memory of a whole run as the set grows, and how well it uses the machine |
 //! | `chaos` | what a run by a fleet loses, and how fast it recovers, when its processes are killed |
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | `figures`, `row`, `sheet`, `report` | a number with its spread, what it is judged by, a scenario, everything |
+//! | `efficiency` | how near a whole run comes to what arithmetic allows |
 //! | `machine` | what is measured on |
 //! | `table`, `page` | a report for a terminal and for a browser |
 //! | `supervisor`, `descendants` | a scenario in a process of its own, and the end of everything it started |
 //! | `bench`, `peer` | what a scenario is given, and other programs to set beside |
 //! | `ledger`, `check`, `breach` | each job's right result exactly once, and what is said when not |
+//! | `network`, `site` | hosts on this machine, and where the programs of a fleet are |
 //! | `documents`, `notices`, `nginx`, `provider`, `program`, `process`, `fleet` | sets, a web server, a provider of models, and Sheaf's programs |
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people")]
@@ -39,6 +41,7 @@ mod check;
 mod cost;
 mod descendants;
 mod documents;
+mod efficiency;
 mod extract;
 mod fetch;
 mod figures;
@@ -48,6 +51,7 @@ mod llm;
 mod machine;
 mod memory;
 mod modes;
+mod network;
 mod nginx;
 mod notices;
 mod number;
@@ -61,6 +65,7 @@ mod queue;
 mod report;
 mod row;
 mod sheet;
+mod site;
 mod supervisor;
 mod table;
 mod workers;
@@ -160,7 +165,7 @@ enum Scenario {
     Cache(cache::Settings),
     /// Main-text extraction over pages whose main text is known
     Extract(extract::Settings),
-    /// One, two, four and eight worker processes over one Redis
+    /// One, two, four and eight worker processes over one Redis, on this host and on hosts of their own
     Workers(workers::Settings),
     /// What a document costs as the set grows
     Cost(cost::Settings),

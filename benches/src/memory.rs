@@ -1,4 +1,4 @@
-//! Peak memory of a whole run as the set grows.
+//! Peak memory of a whole run as the set grows, and how well it uses the machine.
 
 use std::{ffi::OsString, fs};
 
@@ -8,7 +8,9 @@ use crate::{
     AnyError,
     bench::Bench,
     check,
+    efficiency::{self, Least},
     figures::Figures,
+    machine::cores,
     nginx::Nginx,
     program,
     row::{Better, Of, Row},
@@ -31,15 +33,16 @@ pub(crate) struct Settings {
 pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyError> {
     let mut sheet = Sheet::new(
         "A whole run over pages of a local nginx, 32 at once: the most memory that the coordinator and its children had at one \
-         moment (proportional set size, looked at every 20 ms), as the set grows.",
+         moment (proportional set size, looked at every 20 ms), as the set grows. Efficiency: CPU time of the coordinator, its children and nginx ÷ cores ÷ the \
+         time of the run; what the looking takes is not in it.",
     );
     let folder = tempfile::tempdir()?;
     let most = settings.pages.iter().copied().max().unwrap_or_default();
     let nginx = Nginx::start(folder.path(), most)?;
-    let mut sizes: Vec<(usize, Figures, Figures)> =
-        settings.pages.iter().map(|pages| (*pages, Figures::default(), Figures::default())).collect();
+    let mut sizes: Vec<(usize, [Figures; 3])> =
+        settings.pages.iter().map(|pages| (*pages, Default::default())).collect();
     for _ in bench.rounds(ROUNDS, 0.8) {
-        for (pages, memory, rate) in &mut sizes {
+        for (pages, [memory, rate, efficiency]) in &mut sizes {
             let urls: Vec<_> = nginx.urls.iter().take(*pages).map(url::Url::as_str).collect();
             let list = folder.path().join("urls.txt");
             fs::write(&list, urls.join("\n"))?;
@@ -48,20 +51,27 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
             source.push(&list);
             let arguments: [OsString; 5] =
                 [source, "--out".into(), out.clone().into(), "--max-workers".into(), "32".into()];
+            let served = nginx.cpu_seconds();
             let taken = program::run(bench, folder.path(), &arguments, &[], true)?;
+            let served = nginx.cpu_seconds() - served;
             let found = fs::read_to_string(out.join("results.jsonl"))?;
             let breaches = check::untrue(&nginx.first(*pages), &found);
             sheet.check("every page has one record, and what it says is what the page holds", &breaches);
             fs::remove_dir_all(&out)?;
             memory.push(taken.peak_bytes as f64 / f64::from(1 << 20));
             rate.push(*pages as f64 / taken.seconds);
+            // The pages come from this machine at once: what fetching takes is CPU time.
+            let least = Least { cpu: (taken.cpu_seconds + served) / cores() as f64, ..Least::default() };
+            efficiency.push(least.share_of(taken.seconds));
         }
     }
-    let smallest = sizes.first().map(|(pages, memory, _)| (*pages, memory.clone()));
-    for (pages, memory, rate) in sizes {
+    let smallest = sizes.first().map(|(pages, [memory, ..])| (*pages, memory.clone()));
+    for (pages, [memory, rate, efficiency]) in sizes {
         let what = format!("peak memory, {pages} pages");
         sheet.rows.push(Row::new(what, "MiB", Better::Lower, memory.clone()));
         sheet.rows.push(Row::new(format!("whole run, {pages} pages"), "pages/s", Better::Higher, rate));
+        let what = format!("efficiency of the whole run, {pages} pages: CPU ÷ cores ÷ time");
+        sheet.rows.push(efficiency::row(what, pages, efficiency));
         if let Some((least, smallest)) = smallest.as_ref().filter(|(least, _)| *least < pages) {
             let what = format!("peak memory, {pages} pages ÷ {least} pages");
             let growth = Row::new(what, "ratio", Better::Lower, memory.per(smallest));

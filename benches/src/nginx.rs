@@ -15,6 +15,7 @@ use url::Url;
 use crate::{
     AnyError,
     check::{Expected, Known},
+    descendants, program,
 };
 
 /// Bytes of each page.
@@ -80,6 +81,13 @@ impl Nginx {
 }
 
 impl Nginx {
+    /// CPU time that it has spent so far, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let master = self.process.id().cast_signed();
+        let all = std::iter::once(master).chain(descendants::of(master));
+        all.map(|process| program::cpu_seconds(&process.to_string())).sum()
+    }
+
     /// Its first pages, to check records by.
     pub(crate) fn first(&self, count: usize) -> Pages {
         Pages(count.min(self.urls.len()))

@@ -28,7 +28,7 @@ const PLAN: [Planned; 10] = [
     planned("cache", 130, 0, "--entries 2000"),
     planned("extract", 100, 300, "--rounds 1"),
     planned("modes", 140, 0, "--rounds 1 --tasks 6 --pages 6"),
-    planned("workers", 180, 0, "--rounds 1 --requests 20 --pages 30"),
+    planned("workers", 180, 0, "1 2 4 --rounds 1 --requests 20 --pages 30"),
     planned("cost", 210, 0, "100 200 400 --rounds 1"),
     planned("memory", 90, 0, "100 200"),
     planned("chaos", 200, 0, FEW_BLOWS),

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -22,6 +23,8 @@ pub(crate) struct Taken {
     /// Most memory that the process and its children had at one moment, in bytes: proportional set size, so that what
     /// they share counts once.
     pub(crate) peak_bytes: u64,
+    /// CPU time of the process and of those of its children that it has waited for.
+    pub(crate) cpu_seconds: f64,
 }
 
 /// The program of this name in `folder`; without one, beside this program.
@@ -47,7 +50,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(
     watch_memory: bool,
 ) -> Result<Taken, AnyError> {
     let program = named("coordinator", bench.programs.as_deref())?;
-    let begun = Instant::now();
+    let (begun, cpu_before) = (Instant::now(), cpu_of_the_ended());
     let mut process = Command::new(program)
         .arg("run")
         .args(arguments)
@@ -71,7 +74,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(
     if !matches!(status.code(), Some(0 | 3)) {
         return Err(format!("the coordinator ended with {status}").into());
     }
-    Ok(Taken { seconds, peak_bytes })
+    Ok(Taken { seconds, peak_bytes, cpu_seconds: cpu_of_the_ended() - cpu_before })
 }
 
 /// Proportional set size of a process and its descendants.
@@ -92,13 +95,25 @@ fn proportional_bytes(process: i32) -> u64 {
 /// CPU time of a process so far, user and system, of all its threads and of the children it has waited for, in seconds. 0
 /// where it cannot be told.
 pub(crate) fn cpu_seconds(process: &str) -> f64 {
+    // `utime`, `stime`, `cutime` and `cstime`.
+    ticks(process, 14..=17)
+}
+
+/// CPU time of all processes that this one has started and seen the end of, with those that they have waited for, in
+/// seconds. What this process itself spends, by looking at them say, is not in it.
+fn cpu_of_the_ended() -> f64 {
+    ticks("self", 16..=17)
+}
+
+/// The sum of these fields of a process's line in proc(5), in seconds.
+fn ticks(process: &str, fields: RangeInclusive<usize>) -> f64 {
     /// Clock ticks a second: fixed for programs on Linux, whatever the kernel's own is (proc(5), `USER_HZ`).
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The name of the program, in parentheses, may hold spaces; `utime` to `cstime` are fields 14 to 17.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks = fields.split_whitespace().skip(11).take(4).filter_map(|ticks| ticks.parse::<f64>().ok());
-    ticks.sum::<f64>() / TICKS
+    // The name of the program, the second field, is in parentheses and may hold spaces.
+    let line = stat.rsplit_once(')').map_or("", |(_, line)| line);
+    let values = (3..).zip(line.split_whitespace()).filter(|(field, _)| fields.contains(field));
+    values.filter_map(|(_, ticks)| ticks.parse::<f64>().ok()).sum::<f64>() / TICKS
 }
 
 /// The records of a run without what differs from run to run.
@@ -122,4 +137,23 @@ pub(crate) fn peak_bytes(process: u32) -> f64 {
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
     kilobytes.unwrap_or_default() * 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_processes_have_spent_is_known() {
+        let before = cpu_of_the_ended();
+        let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let id = busy.id().to_string();
+        while cpu_seconds(&id) < 0.1 {
+            thread::sleep(LOOK);
+        }
+        busy.kill().unwrap();
+        busy.wait().unwrap();
+        assert!(cpu_of_the_ended() - before >= 0.1);
+        assert!(cpu_seconds(&id).abs() < f64::EPSILON, "there is no such process");
+    }
 }

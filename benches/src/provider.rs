@@ -43,6 +43,9 @@ pub(crate) struct Settings {
     /// What its answers follow from, beside their requests: nobody else knows it [default: another one each time]
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// Address that it listens on, at a port of its own choice
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    pub(crate) listen: Ipv4Addr,
 }
 
 impl Default for Settings {
@@ -55,6 +58,7 @@ impl Default for Settings {
             in_flight: None,
             fails: None,
             seed: None,
+            listen: Ipv4Addr::LOCALHOST,
         }
     }
 }
@@ -88,6 +92,7 @@ impl Provider {
             ("--bucket", Some(settings.bucket.to_string())),
             ("--in-flight", settings.in_flight.map(|number| number.to_string())),
             ("--fails", settings.fails.map(|number| number.to_string())),
+            ("--listen", Some(settings.listen.to_string())),
         ] {
             if let Some(value) = value {
                 command.args([name, &value]);
@@ -152,7 +157,7 @@ pub(crate) fn serve(settings: Settings) -> Result<(), AnyError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let socket = TcpSocket::new_v4()?;
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        socket.bind((settings.listen, 0).into())?;
         // Hundreds connect at once; one that is turned away comes again a second later.
         let listener = socket.listen(4_096)?;
         println!("{}", listener.local_addr()?);

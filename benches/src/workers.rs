@@ -1,41 +1,53 @@
 //! One, two, four and eight worker processes over one Redis: what a worker more brings, on work that waits and on work that
-//! computes.
+//! computes; on the loopback interface, and each worker on a host of its own.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
-use sheaf_common::redis::stand::RedisStand;
+use tokio::runtime::Runtime;
 
 use crate::{
     AnyError,
-    bench::Bench,
+    bench::{Bench, Rounds},
     check,
     documents::Set,
+    efficiency::EFFICIENT,
     figures::Figures,
     fleet::{self, Asked, Ran},
+    machine::cores,
+    network::{self, Network},
     notices,
     provider::{self, Provider},
-    queue::stand,
     row::{Better, Of, Row},
     sheet::Sheet,
+    site::Site,
 };
 
-const WORKERS: [usize; 4] = [1, 2, 4, 8];
 /// Requests that each worker may have in flight.
 const REQUESTS: usize = 4;
 const LATENCY_MS: u64 = 200;
 /// About the 113 kB of an average page of the web.
 const PARAGRAPHS: usize = 200;
-/// What measures.md asks of a run's efficiency, and of the cost of a document by more workers.
-const EFFICIENT: f64 = 0.9;
+/// What measures.md asks of the cost of a document by more workers.
 const FLAT: f64 = 1.1;
 /// When a run is called stuck.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// Share of the time for runs on the loopback interface; what is left is for those on hosts of their own, of which there are
+/// fewer.
+const ON_LOOPBACK: f64 = 0.78;
+const ROUNDS_ON_HOSTS: usize = 3;
 
 /// What is asked.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Settings {
-    /// Rounds; each runs every number of workers on both kinds of work
+    /// Numbers of worker processes, from the smallest; the others are held to it
+    #[arg(default_values_t = [1, 2, 4, 8], value_parser = clap::value_parser!(u64).range(1..=network::MOST as u64))]
+    workers: Vec<u64>,
+    /// Rounds; each runs every number of workers on both kinds of work. At most 3 on hosts of their own
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
     /// Requests of a model that each worker gets
@@ -52,53 +64,49 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
         "Worker processes over one Redis, from a fifth of the results to nineteen twentieths. Work that waits: a model that answers \
          after {LATENCY_MS} ms, {REQUESTS} requests a worker at once. Work that computes: pages of about 113 kB, one at a time in \
          each worker. Ideal speed-up: the number of workers; for work that computes at most the number of cores, of which the \
-         coordinator and Redis need some too."
+         coordinator and Redis need some too. On hosts: each worker in a network namespace with an address of its own, and what \
+         it talks to behind a bridge."
     ));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let redis = stand(&[])?;
-    let (mut waits, mut computes): ([Many; 4], [Many; 4]) = Default::default();
-    let set = Set { documents: settings.pages as usize, paragraphs: PARAGRAPHS, seed: 23 };
-    for _ in bench.rounds(settings.rounds as usize, 1.0) {
-        for (place, workers) in WORKERS.into_iter().enumerate() {
-            let notices = settings.requests as usize * workers;
-            let ran = runtime.block_on(asking(bench, &redis, notices, workers, &mut sheet))?;
-            waits[place].push(ran, notices);
-            let ran = runtime.block_on(parsing(bench, &redis, &set, workers, &mut sheet))?;
-            computes[place].push(ran, set.documents);
+    let numbers: Vec<usize> = settings.workers.iter().map(|workers| *workers as usize).collect();
+    let course = Course {
+        bench,
+        runtime,
+        numbers: &numbers,
+        requests: settings.requests as usize,
+        set: Set { documents: settings.pages as usize, paragraphs: PARAGRAPHS, seed: 23 },
+    };
+    let rounds = settings.rounds as usize;
+    let begun = Instant::now();
+    let loopback = course.run(bench.rounds(rounds, ON_LOOPBACK), &Site::loopback()?, &mut sheet)?;
+    let most = numbers.iter().copied().max().unwrap_or_default();
+    let hosts = match Network::new(most) {
+        Ok(network) => {
+            let left = 1.0 - begun.elapsed().as_secs_f64() / bench.budget.as_secs_f64();
+            let rounds = bench.rounds(rounds.min(ROUNDS_ON_HOSTS), left.max(0.0));
+            course.run(rounds, &Site::on(network)?, &mut sheet)?
         }
-    }
-    let cores = std::thread::available_parallelism()?.get();
-    for (name, all, most) in
-        [("work that waits", &waits, usize::MAX), ("work that computes", &computes, cores)]
-    {
-        for (workers, one) in WORKERS.into_iter().zip(all) {
-            let many = if workers == 1 { "worker" } else { "workers" };
-            let what = |what: &str| format!("{name}, {workers} {many}: {what}");
-            let unit = "documents/s";
-            let mut rate = Row::new(what("throughput"), unit, Better::Higher, one.rate.clone());
-            if most == usize::MAX {
-                rate = rate
-                    .ideal((workers * REQUESTS) as f64 / (LATENCY_MS as f64 / 1e3))
-                    .target(Of::Ideal, EFFICIENT);
-            }
-            sheet.rows.push(rate);
-            if workers == 1 {
-                continue;
-            }
-            let up = Row::new(what("speed-up"), "ratio", Better::Higher, one.rate.per(&all[0].rate));
-            let up = up.ideal(workers.min(most) as f64);
-            sheet.rows.push(if workers <= most { up.target(Of::Ideal, EFFICIENT) } else { up });
-            let growth = one.cpu.per(&all[0].cpu);
-            let cost = Row::new(what("workers' CPU a document ÷ by one"), "ratio", Better::Lower, growth);
-            sheet.rows.push(cost.ideal(1.0).target(Of::Figure, FLAT));
+        Err(refused) => {
+            sheet.note(format!("workers on hosts of their own are not measured: {refused}"));
+            course.unmeasured()
         }
-    }
+    };
+    rows_on_loopback(&mut sheet, &loopback);
+    rows_on_hosts(&mut sheet, &hosts, &loopback);
     Ok(sheet)
 }
 
-/// What one number of workers did in all rounds.
-#[derive(Default)]
+/// The two kinds of work.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Waits,
+    Computes,
+}
+
+/// What one number of workers did on one kind of work, in all rounds at one site.
 struct Many {
+    work: Work,
+    workers: usize,
     /// Documents a second while the run is steady.
     rate: Figures,
     /// CPU seconds of all workers a document.
@@ -110,17 +118,123 @@ impl Many {
         self.rate.push(ran.steady * documents as f64);
         self.cpu.push(ran.worker_cpu / documents as f64);
     }
+
+    /// What was measured, in words.
+    fn named(&self, place: &str, what: &str) -> String {
+        let work = match self.work {
+            Work::Waits => "work that waits",
+            Work::Computes => "work that computes",
+        };
+        let many = if self.workers == 1 { "worker" } else { "workers" };
+        format!("{work}, {} {many}{place}: {what}", self.workers)
+    }
+
+    /// Documents a second, with what the model's latency allows.
+    fn throughput(&self, place: &str) -> Row {
+        let row = Row::new(self.named(place, "throughput"), "documents/s", Better::Higher, self.rate.clone());
+        match self.work {
+            Work::Waits => {
+                let ideal = (self.workers * REQUESTS) as f64 / (LATENCY_MS as f64 / 1e3);
+                row.ideal(ideal).target(Of::Ideal, EFFICIENT)
+            }
+            Work::Computes => row,
+        }
+    }
+
+    /// Over the smallest number of workers.
+    fn speed_up(&self, place: &str, least: &Self) -> Row {
+        let up = self.rate.per(&least.rate);
+        let row = Row::new(self.named(place, "speed-up"), "ratio", Better::Higher, up);
+        let most = match self.work {
+            Work::Waits => usize::MAX,
+            Work::Computes => cores(),
+        };
+        let row = row.ideal(self.workers.min(most) as f64 / least.workers.min(most) as f64);
+        if self.workers <= most { row.target(Of::Ideal, EFFICIENT) } else { row }
+    }
+}
+
+/// All numbers of workers on one kind of work, from the smallest.
+type Measured = [Vec<Many>; 2];
+
+fn rows_on_loopback(sheet: &mut Sheet, measured: &Measured) {
+    for all in measured {
+        let Some((least, more)) = all.split_first() else { continue };
+        sheet.rows.push(least.throughput(""));
+        for many in more {
+            sheet.rows.extend([many.throughput(""), many.speed_up("", least)]);
+            let what = many.named("", &format!("workers' CPU a document ÷ by {}", least.workers));
+            let cost = Row::new(what, "ratio", Better::Lower, many.cpu.per(&least.cpu));
+            sheet.rows.push(cost.ideal(1.0).target(Of::Figure, FLAT));
+        }
+    }
+}
+
+fn rows_on_hosts(sheet: &mut Sheet, measured: &Measured, loopback: &Measured) {
+    const PLACE: &str = " on hosts";
+    for (all, beside) in measured.iter().zip(loopback) {
+        for (many, beside) in all.iter().zip(beside) {
+            let row = many.throughput(PLACE).ceiling("the same on loopback", beside.rate.clone());
+            sheet.rows.push(row);
+            if let Some(least) = all.first().filter(|least| least.workers < many.workers) {
+                sheet.rows.push(many.speed_up(PLACE, least));
+            }
+        }
+    }
+}
+
+/// What is run at a site.
+struct Course<'a> {
+    bench: &'a Bench,
+    runtime: Runtime,
+    numbers: &'a [usize],
+    requests: usize,
+    set: Set,
+}
+
+impl Course<'_> {
+    /// Every number of workers without a round.
+    fn unmeasured(&self) -> Measured {
+        [Work::Waits, Work::Computes].map(|work| {
+            let many = |workers: &usize| Many {
+                work,
+                workers: *workers,
+                rate: Figures::default(),
+                cpu: Figures::default(),
+            };
+            self.numbers.iter().map(many).collect()
+        })
+    }
+
+    fn run(&self, rounds: Rounds, site: &Site, sheet: &mut Sheet) -> Result<Measured, AnyError> {
+        let mut measured = self.unmeasured();
+        for _ in rounds {
+            let [waits, computes] = &mut measured;
+            for (waiting, computing) in waits.iter_mut().zip(computes) {
+                let notices = self.requests * waiting.workers;
+                let ran = asking(self.bench, site, notices, waiting.workers, sheet);
+                waiting.push(self.runtime.block_on(ran)?, notices);
+                let ran = parsing(self.bench, site, &self.set, computing.workers, sheet);
+                computing.push(self.runtime.block_on(ran)?, self.set.documents);
+            }
+        }
+        Ok(measured)
+    }
 }
 
 async fn asking(
     bench: &Bench,
-    redis: &RedisStand,
+    site: &Site,
     documents: usize,
     workers: usize,
     sheet: &mut Sheet,
 ) -> Result<Ran, AnyError> {
-    let settings = provider::Settings { latency_ms: LATENCY_MS, ..provider::Settings::default() };
-    let provider = Provider::start(settings)?;
+    let settings = provider::Settings {
+        latency_ms: LATENCY_MS,
+        listen: site.address(),
+        ..provider::Settings::default()
+    };
+    let provider = site.at_hub(|| Provider::start(settings))??;
     let folder = tempfile::tempdir()?;
     let (set, out) = (folder.path().join("set"), folder.path().join("out"));
     notices::write(&set, documents)?;
@@ -136,14 +250,14 @@ async fn asking(
         variables: &variables,
         patience: PATIENCE,
     };
-    let ran = fleet::run(bench, redis, folder.path(), &asked).await?;
+    let ran = fleet::run(bench, site, folder.path(), &asked).await?;
     notices::check(&out, documents, &provider, sheet)?;
     Ok(ran)
 }
 
 async fn parsing(
     bench: &Bench,
-    redis: &RedisStand,
+    site: &Site,
     set: &Set,
     workers: usize,
     sheet: &mut Sheet,
@@ -160,7 +274,7 @@ async fn parsing(
         variables: &[],
         patience: PATIENCE,
     };
-    let ran = fleet::run(bench, redis, folder.path(), &asked).await?;
+    let ran = fleet::run(bench, site, folder.path(), &asked).await?;
     verify(set, &out, sheet)?;
     Ok(ran)
 }

@@ -19,6 +19,8 @@ use crate::{
     sheet::Sheet,
 };
 
+/// Share of the scenario's time.
+const SHARE: f64 = 0.36;
 /// Calls against a limit.
 const CALLS: u64 = 200;
 
@@ -91,7 +93,7 @@ pub(super) async fn measure(
     let mut limited: Vec<[Figures; 3]> = limits.iter().map(|_| Default::default()).collect();
     let mut pooled: Vec<Figures> = BACKENDS.iter().map(|_| Figures::default()).collect();
     let mut failing = Figures::default();
-    for _ in bench.rounds(rounds, 0.44) {
+    for _ in bench.rounds(rounds, SHARE) {
         let (against, over, failed) = tokio::try_join!(
             try_join_all(limits.iter().map(|limit| against(limit, calls))),
             try_join_all(BACKENDS.iter().map(|(speeds, calls)| over(speeds, (calls / shrink).max(1)))),

@@ -13,8 +13,11 @@ use super::{
 use crate::{
     AnyError,
     bench::Bench,
+    efficiency::{self, Least},
     figures::Figures,
-    notices, program,
+    machine::cores,
+    notices,
+    program::{self, Taken},
     provider::{Provider, Settings},
     row::{Better, Of, Row},
     sheet::Sheet,
@@ -23,18 +26,38 @@ use crate::{
 /// Seconds of an answer.
 pub(super) const LATENCY: f64 = 0.5;
 
+/// So many calls, so many at once.
+struct Case {
+    calls: u64,
+    at_once: usize,
+    /// Most rounds, and their share of the time.
+    rounds: usize,
+    share: f64,
+    /// What measures.md asks of the ratio to the ideal; without it, no peers are measured either.
+    bound: Option<f64>,
+}
+
+const CASES: [Case; 3] = [
+    Case { calls: 91, at_once: 10, rounds: usize::MAX, share: 0.115, bound: Some(1.01) },
+    Case { calls: 1_000, at_once: 100, rounds: usize::MAX, share: 0.225, bound: Some(1.02) },
+    // One round in which the client is first, and one in which the bare loop is.
+    Case { calls: 5_000, at_once: 500, rounds: 2, share: 0.095, bound: None },
+];
+/// Share of the time for whole processes.
+const WHOLE: f64 = 0.215;
+
 pub(super) async fn measure(
     bench: &Bench,
     rounds: usize,
     shrink: u64,
     sheet: &mut Sheet,
 ) -> Result<(), AnyError> {
-    for (count, at_once, bound) in [(91, 10, 1.01), (1_000, 100, 1.02)] {
-        let count = (count / shrink).max(1);
+    for Case { calls, at_once, rounds: most, share, bound } in CASES {
+        let count = (calls / shrink).max(1);
         let ideal = count.div_ceil(at_once as u64) as f64 * LATENCY;
         let (one, other) = (Provider::start(Settings::default())?, Provider::start(Settings::default())?);
         let (mut bare, mut own) = (Figures::default(), Figures::default());
-        for round in bench.rounds(rounds, 0.22) {
+        for round in bench.rounds(rounds.min(most), share) {
             let client = client(&[Backend::fixed(&one, at_once)])?;
             let (asked, bare_asked) = if at_once <= 10 {
                 // Twenty requests a second do not stand in each other's way.
@@ -55,14 +78,15 @@ pub(super) async fn measure(
             bare.push(bare_asked.seconds);
             own.push(asked.seconds);
         }
+        let row = Row::new(format!("{count} calls, {at_once} at once"), "s", Better::Lower, own)
+            .ideal(ideal)
+            .ceiling("bare loop", bare);
+        let Some(bound) = bound else {
+            sheet.rows.push(row);
+            continue;
+        };
         let beside = Beside::measure(bench, rounds, count, at_once, &one.url());
-        sheet.rows.push(
-            Row::new(format!("{count} calls, {at_once} at once"), "s", Better::Lower, own)
-                .ideal(ideal)
-                .ceiling("bare loop", bare)
-                .target(Of::Ideal, bound)
-                .peers(beside.column("seconds", count)),
-        );
+        sheet.rows.push(row.target(Of::Ideal, bound).peers(beside.column("seconds", count)));
         if at_once == 100 {
             processes(bench, rounds, shrink, &one, &beside, sheet).await?;
         }
@@ -81,11 +105,14 @@ async fn processes(
 ) -> Result<(), AnyError> {
     let count = (1_000 / shrink).max(1);
     let ideal = count.div_ceil(100) as f64 * LATENCY;
-    let (mut bare, mut own, mut run) = (Figures::default(), Figures::default(), Figures::default());
-    for _ in bench.rounds(rounds, 0.34) {
+    let [mut bare, mut own, mut run, mut efficiency]: [Figures; 4] = Default::default();
+    for _ in bench.rounds(rounds, WHOLE) {
         bare.push(whole_process(&provider.url(), count, true).await?);
         own.push(whole_process(&provider.url(), count, false).await?);
-        run.push(whole_run(bench, provider, count as usize, sheet)?);
+        let taken = whole_run(bench, provider, count as usize, sheet)?;
+        let least = Least { model: ideal, cpu: taken.cpu_seconds / cores() as f64, ..Least::default() };
+        run.push(taken.seconds);
+        efficiency.push(least.share_of(taken.seconds));
     }
     sheet.rows.extend([
         Row::new(format!("whole process, {count} calls, 100 at once"), "s", Better::Lower, own)
@@ -96,6 +123,11 @@ async fn processes(
         Row::new(format!("whole run of the coordinator, {count} documents"), "s", Better::Lower, run)
             .ideal(ideal)
             .ceiling("bare loop, no documents", bare),
+        efficiency::row(
+            format!("efficiency of the whole run, {count} documents: model's ideal ÷ time"),
+            count as usize,
+            efficiency,
+        ),
     ]);
     Ok(())
 }
@@ -117,7 +149,7 @@ async fn whole_process(url: &str, count: u64, bare: bool) -> Result<f64, AnyErro
 }
 
 /// A whole run of the coordinator over as many documents.
-fn whole_run(bench: &Bench, provider: &Provider, count: usize, sheet: &mut Sheet) -> Result<f64, AnyError> {
+fn whole_run(bench: &Bench, provider: &Provider, count: usize, sheet: &mut Sheet) -> Result<Taken, AnyError> {
     let folder = tempfile::tempdir()?;
     let (set, out) = (folder.path().join("set"), folder.path().join("out"));
     notices::write(&set, count)?;
@@ -129,5 +161,5 @@ fn whole_run(bench: &Bench, provider: &Provider, count: usize, sheet: &mut Sheet
         program::run(bench, folder.path(), &arguments, &notices::variables(&url), false)
     })?;
     notices::check(&out, count, provider, sheet)?;
-    Ok(taken.seconds)
+    Ok(taken)
 }

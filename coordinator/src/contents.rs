@@ -67,13 +67,13 @@ impl Contents {
                 waiting.get_mut().push(copy);
                 Ok(Claim::Waiting)
             }
-            Entry::Vacant(vacant) => match self.answered.get(key.0)? {
-                Some(recorded) => Ok(Claim::Answered(Recorded::of(recorded), Box::new(copy))),
-                None => {
-                    vacant.insert(Vec::new());
-                    Ok(Claim::Fresh)
+            Entry::Vacant(vacant) => {
+                if let Some(recorded) = self.answered.get(key.0)? {
+                    return Ok(Claim::Answered(Recorded::of(recorded), Box::new(copy)));
                 }
-            },
+                vacant.insert(Vec::new());
+                Ok(Claim::Fresh)
+            }
         }
     }
 
@@ -143,7 +143,10 @@ impl ContentKey {
 
 #[cfg(test)]
 mod tests {
+    use sheaf_common::id::DocumentId;
+
     use super::*;
+    use crate::source::Candidate;
 
     fn key(body: &[u8], declared: Option<&str>, name: &str) -> ContentKey {
         ContentKey::of(&ContentHash::of(body), body, declared, Some(name))
@@ -158,6 +161,42 @@ mod tests {
         assert_ne!(key(text, None, "a.md"), key(text, None, "a.txt"));
         assert_ne!(key(text, None, "a.txt"), key(b"# Tides", None, "a.txt"));
         assert_eq!(key(b"", None, "a.txt"), key(b"", None, "b.html"));
+    }
+
+    #[test]
+    fn a_content_is_analysed_once_and_its_answer_is_used_again() {
+        let room = tempfile::tempdir().unwrap();
+        let contents = Contents::new(&Scratch::create(&room.path().join("tables")).unwrap()).unwrap();
+        let copy = |sequence| Copy {
+            accepted: Accepted {
+                sequence,
+                id: DocumentId::new("0"),
+                candidate: Candidate::file("a".into()),
+                repeats: 0,
+            },
+            attempts: 1,
+            timings: Timings::default(),
+        };
+        let claim = |key, sequence| contents.claim(key, copy(sequence)).unwrap();
+        let sequences =
+            |copies: Vec<Copy>| copies.iter().map(|one| one.accepted.sequence).collect::<Vec<_>>();
+        let (one, other) = (key(b"one", None, "a.txt"), key(b"other", None, "a.txt"));
+        let answer = |at| Recorded::of((at, 7));
+
+        assert!(matches!(claim(one, 0), Claim::Fresh));
+        assert!(matches!(claim(one, 1), Claim::Waiting));
+        assert!(matches!(claim(other, 2), Claim::Fresh));
+        assert!(matches!(claim(one, 3), Claim::Waiting));
+        assert_eq!(sequences(contents.settle(one, answer(5)).unwrap()), [1, 3]);
+        let Claim::Answered(recorded, late) = claim(one, 4) else { panic!("there is an answer") };
+        assert_eq!((recorded, late.accepted.sequence), (answer(5), 4));
+        // What could not be analysed is tried again.
+        assert!(matches!(claim(other, 5), Claim::Waiting));
+        assert_eq!(sequences(contents.release(other)), [5]);
+        assert!(matches!(claim(other, 6), Claim::Fresh));
+        // Of earlier records of one content the first counts.
+        contents.remember(one, answer(9)).unwrap();
+        assert!(matches!(claim(one, 7), Claim::Answered(recorded, _) if recorded == answer(5)));
     }
 
     #[test]

@@ -41,7 +41,7 @@ struct Known {
     met: u32,
 }
 
-type StoredKnown = [u8; 12];
+type StoredKnown = (u64, u32);
 
 impl AcceptedLog {
     /// Opens the log of a run.
@@ -132,15 +132,11 @@ impl AcceptedLog {
 
 impl Known {
     fn stored(self) -> StoredKnown {
-        let mut stored = [0; 12];
-        stored[..8].copy_from_slice(&self.sequence.to_le_bytes());
-        stored[8..].copy_from_slice(&self.met.to_le_bytes());
-        stored
+        (self.sequence, self.met)
     }
 
-    fn of(stored: StoredKnown) -> Self {
-        let [a, b, c, d, e, f, g, h, met @ ..] = stored;
-        Self { sequence: u64::from_le_bytes([a, b, c, d, e, f, g, h]), met: u32::from_le_bytes(met) }
+    fn of((sequence, met): StoredKnown) -> Self {
+        Self { sequence, met }
     }
 }
 

@@ -151,7 +151,7 @@ impl Places {
     /// Has a record say whether it is a copy of an earlier one. Records are given in input order.
     fn tell_copy(&self, record: &mut Record) -> Result<(), FolderError> {
         let Some(answer) = answer(record) else { return Ok(()) };
-        let met = if self.any_repeated { self.answers.get(answer)?.map(Met::of) } else { None };
+        let met = if self.any_repeated { self.answers.get(answer)?.as_deref().map(Met::of) } else { None };
         if let Some(Met::First(first)) = met {
             record.cache = CacheUse::copy_of(first);
             return Ok(());
@@ -188,11 +188,11 @@ impl Met {
         }
     }
 
-    fn of(stored: Vec<u8>) -> Self {
-        match &*stored {
+    fn of(stored: &[u8]) -> Self {
+        match stored {
             [] => Self::Once,
             Self::REPEATEDLY => Self::Repeatedly,
-            _ => Self::First(DocumentId::new(String::from_utf8_lossy(&stored))),
+            id => Self::First(DocumentId::new(String::from_utf8_lossy(id))),
         }
     }
 }
@@ -204,4 +204,73 @@ fn answer(record: &Record) -> Option<[u8; 16]> {
     let mut half = [0; 16];
     half.copy_from_slice(&ContentHash::of(&said).0[..16]);
     Some(half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Configuration, *};
+    use crate::source::Candidate;
+
+    /// A record of an analysed document; those with one `sha256` have one answer.
+    fn analysed(id: &DocumentId, sha256: &str, title: &str) -> Record {
+        let record = serde_json::json!({
+            "id": id, "source": "a", "status": "ok", "attempts": 1,
+            "document": {"title": title, "content_type": "text/plain", "language": null, "words": 5,
+                         "sha256": sha256, "published": null, "author": null, "extraction_confidence": 1.0},
+            "analysis": null, "decided_by": "rules", "cache": {"kind": "none"},
+            "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
+            "timings_ms": {"queue": 0.0, "fetch": 0.0, "parse": 0.0, "rules": 0.0, "llm": 0.0},
+            "worker": null, "error": null,
+        });
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn records_end_in_input_order_and_the_first_of_an_answer_is_no_copy() {
+        let room = tempfile::tempdir().unwrap();
+        let folder = RunFolder::open(room.path(), Configuration::new([]), false).unwrap();
+        let mut log = AcceptedLog::open(&folder).unwrap();
+        let ids: Vec<DocumentId> = (0..600)
+            .map(|index| log.accept(Candidate::file(index.to_string().into())).unwrap().unwrap().id)
+            .collect();
+        let mut results = ResultsFile::open(&folder, |_, _| Ok(())).unwrap();
+        // The last one finished first; of each three with one answer it was the one that was analysed.
+        for (index, id) in ids.iter().enumerate().rev() {
+            let mut record = analysed(id, &(index % 200).to_string(), "final");
+            if index < 400 {
+                record.cache = CacheUse::copy_of(ids[index % 200 + 400].clone());
+            }
+            results.append(&record).unwrap();
+        }
+        // Done again, with an answer of its own: this record counts.
+        results.append(&analysed(&ids[3], "alone", "again")).unwrap();
+        let mut seen = Vec::new();
+        let each = |sequence, record: &Record| {
+            assert_eq!(record.id, ids[sequence as usize]);
+            seen.push((sequence, record.cache.of.clone()));
+            Ok::<(), FolderError>(())
+        };
+        results.finish(&folder, &log, each).unwrap();
+        let first = |index: usize| match index {
+            3 => None,
+            _ if index % 200 == 3 => (index > 203).then(|| ids[203].clone()),
+            _ => (index >= 200).then(|| ids[index % 200].clone()),
+        };
+        let expected: Vec<_> = (0..600).map(|index| (index as u64, first(index))).collect();
+        assert_eq!(seen, expected);
+        let mut lines = Vec::new();
+        ResultsFile::open(&folder, |_, record| {
+            lines.push((record.id, record.cache.of));
+            Ok(())
+        })
+        .unwrap();
+        assert!(lines.into_iter().eq(ids.iter().cloned().zip(expected.into_iter().map(|(_, of)| of))));
+    }
+
+    #[test]
+    fn what_is_known_of_an_answer_is_read_as_it_was_stored() {
+        for met in [Met::Once, Met::Repeatedly, Met::First(DocumentId::of_source(b"a"))] {
+            assert_eq!(Met::of(&met.stored()), met);
+        }
+    }
 }

@@ -62,6 +62,22 @@ impl Key for [u8; 16] {
     const COLUMNS: &'static str = "(key BLOB PRIMARY KEY, value) WITHOUT ROWID";
 }
 
+impl Field for (u64, u32) {}
+
+impl Stored for (u64, u32) {
+    fn store(&self) -> ToSqlOutput<'_> {
+        [&self.0.to_le_bytes()[..], &self.1.to_le_bytes()].concat().into()
+    }
+
+    fn load(stored: ValueRef<'_>) -> FromSqlResult<Self> {
+        let stored = <[u8; 12]>::load(stored)?;
+        let (mut first, mut second) = ([0; 8], [0; 4]);
+        first.copy_from_slice(&stored[..8]);
+        second.copy_from_slice(&stored[8..]);
+        Ok((u64::from_le_bytes(first), u32::from_le_bytes(second)))
+    }
+}
+
 impl Field for Vec<u8> {}
 
 impl Stored for Vec<u8> {

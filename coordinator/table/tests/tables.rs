@@ -88,6 +88,11 @@ proptest! {
     }
 
     #[test]
+    fn a_table_of_places_is_a_map(steps in steps(numbers(), any::<(u64, u32)>())) {
+        agrees(steps);
+    }
+
+    #[test]
     fn pairs_are_a_stable_sort(pairs in proptest::collection::vec((numbers(), any::<u64>()), 0..900)) {
         let room = tempfile::tempdir().unwrap();
         let table = scratch(&room).pairs("pairs").unwrap();

@@ -49,8 +49,12 @@ mod tests {
     #[test]
     fn a_set_without_another() {
         let (mut one, mut other) = (Bits::default(), Bits::default());
-        [0, 63, 64, 64, 700, caps::REMEMBERED].into_iter().for_each(|number| one.set(number));
-        [63, 5, 64].into_iter().for_each(|number| other.set(number));
+        for number in [0, 63, 64, 64, 700, caps::REMEMBERED] {
+            one.set(number);
+        }
+        for number in [63, 5, 64] {
+            other.set(number);
+        }
         assert_eq!((one.count(), one.without(&other).collect::<Vec<_>>()), (4, vec![0, 700]));
     }
 }

@@ -195,7 +195,9 @@ mod tests {
             let (groups, _) = groups(&prints);
             prop_assert_eq!(groups.documents(), expected.iter().map(|group| group.len() as u64).sum::<u64>());
             expected.sort_by_key(|group| (std::cmp::Reverse(group.len()), group[0]));
-            expected.iter_mut().for_each(|group| group.truncate(caps::MEMBERS));
+            for group in &mut expected {
+                group.truncate(caps::MEMBERS);
+            }
             let found: Vec<Vec<u64>> = groups
                 .listed(NEARLY)
                 .items

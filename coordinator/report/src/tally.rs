@@ -81,7 +81,9 @@ mod tests {
     #[test]
     fn counts_and_remembers_the_first_documents() {
         let mut tally = Tally::new(10, 2);
-        [7, 3, 9].into_iter().for_each(|sequence| tally.add("a", sequence));
+        for sequence in [7, 3, 9] {
+            tally.add("a", sequence);
+        }
         let entry = tally.get("a").unwrap();
         assert_eq!((entry.count, &entry.examples[..]), (3, &[3, 7][..]));
     }

@@ -317,7 +317,9 @@ pub(crate) fn summary<'a>(records: impl IntoIterator<Item = &'a Record>) -> Summ
 /// The summary of a run with these records, each with its place in the input, added in the order in which they stand here.
 pub(crate) fn summary_of(facts: RunFacts, records: &[(u64, &Record)]) -> Summary {
     let mut builder = SummaryBuilder::new(facts, InMemory).unwrap();
-    records.iter().for_each(|(sequence, record)| builder.add(*sequence, record).unwrap());
+    for (sequence, record) in records {
+        builder.add(*sequence, record).unwrap();
+    }
     let mut draft = builder.finish().unwrap();
     let wanted: BTreeSet<u64> = draft.wanted().collect();
     for (sequence, record) in records.iter().filter(|(sequence, _)| wanted.contains(sequence)) {

@@ -72,3 +72,73 @@ fn name_documents(folder: &RunFolder, draft: &mut Draft) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use sheaf_common::{
+        id::{DocumentId, RunId},
+        record::Record,
+    };
+
+    use super::*;
+    use crate::{folder::Configuration, source::Candidate};
+
+    /// A record of an analysed document.
+    fn analysed(id: &DocumentId, source: &str, sha256: &str, keyword: &str) -> Record {
+        let record = serde_json::json!({
+            "id": id, "source": source, "status": "ok", "attempts": 1,
+            "document": {"title": source, "content_type": "text/plain", "language": null, "words": 5,
+                         "sha256": sha256, "published": null, "author": null, "extraction_confidence": 1.0},
+            "analysis": {"summary": "", "key_points": [], "keywords": [{"text": keyword, "score": 0.5}],
+                         "entities": [], "document_type": "article", "confidence": 0.9,
+                         "review": {"advised": false, "reasons": []}, "flags": [], "readability": null},
+            "decided_by": "rules", "cache": {"kind": "none"},
+            "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
+            "timings_ms": {"queue": 0.0, "fetch": 0.0, "parse": 0.0, "rules": 0.0, "llm": 0.0},
+            "worker": null, "error": null,
+        });
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn documents_in_lists_have_the_names_of_their_records() {
+        let room = tempfile::tempdir().unwrap();
+        let folder = RunFolder::open(room.path(), Configuration::new([]), false).unwrap();
+        let mut log = AcceptedLog::open(&folder).unwrap();
+        let mut results = ResultsFile::open(&folder, |_, _| Ok(())).unwrap();
+        let ids: Vec<_> = (0..2_000)
+            .map(|at: usize| log.accept(Candidate::file(at.to_string().into())).unwrap().unwrap().id)
+            .collect();
+        // The tides are in the last two; document 1,500 is a copy of 700.
+        for (at, id) in ids.iter().enumerate().rev() {
+            let (content, keyword) = match at {
+                700 | 1_500 => ("twice".to_owned(), "mud".to_owned()),
+                1_998.. => (at.to_string(), "Tides".to_owned()),
+                _ => (at.to_string(), format!("rare {at}")),
+            };
+            results
+                .append(&analysed(
+                    id,
+                    &format!("source {}", if at == 1_500 { 700 } else { at }),
+                    &content,
+                    &keyword,
+                ))
+                .unwrap();
+        }
+        let summary = finish(&folder, &log, results, RunFacts::new(RunId::new("run"))).unwrap();
+        let named = |documents: &[sheaf_report::DocumentRef]| -> Vec<(u64, String)> {
+            documents.iter().map(|of| (of.sequence, of.source.shown().to_string())).collect()
+        };
+        assert_eq!(
+            named(&summary.exact_duplicates.items[0].members),
+            [(700, "source 700".to_owned()), (1_500, "source 700".to_owned())]
+        );
+        let topic = &summary.topics.items[0];
+        assert_eq!((topic.text.as_str(), topic.documents), ("Tides", 2));
+        assert_eq!(
+            named(&topic.examples),
+            [(1_998, "source 1998".to_owned()), (1_999, "source 1999".to_owned())]
+        );
+        assert!(room.path().join("report.html").exists() && !folder.state_file(SPILL).exists());
+    }
+}

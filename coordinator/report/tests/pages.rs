@@ -5,7 +5,12 @@
 mod sample;
 
 use scraper::{Html, Selector};
-use sheaf_common::fault::{Fault, FaultKind};
+use sheaf_common::{
+    analysis::Keyword,
+    fault::{Fault, FaultKind},
+    id::DocumentId,
+    record::Record,
+};
 use sheaf_report::{HtmlReport, MarkdownReport, Render, Summary, caps};
 
 fn select(page: &str, selector: &str) -> Vec<String> {
@@ -151,4 +156,29 @@ fn a_large_set_makes_a_page_of_bounded_size() {
     assert!(MarkdownReport.render(&summary).len() < 300_000);
     // Listed with its numbers, and without the documents one by one.
     assert!(serde_json::to_string(&summary).unwrap().len() < 200_000);
+}
+
+/// Every document shares phrases with its neighbours: there is much that could be named.
+#[test]
+fn few_documents_of_a_large_set_are_looked_up_again() {
+    let sample = sample::records().swap_remove(0);
+    let keyword = &sample.analysis.as_ref().unwrap().keywords[0];
+    let records: Vec<Record> = (0..5_000)
+        .map(|at| {
+            let mut record = sample.clone();
+            record.id = DocumentId::of_source(format!("{at}").as_bytes());
+            let analysis = record.analysis.as_mut().unwrap();
+            analysis.keywords = [at / 2, at / 3, 10_000 + at]
+                .map(|number| Keyword { text: format!("phrase {number}"), ..keyword.clone() })
+                .into();
+            record
+        })
+        .collect();
+    let records: Vec<_> = (0..).zip(&records).collect();
+    let wanted = sample::draft_of(sample::facts(), &records).wanted().count();
+    assert!((100..2_000).contains(&wanted), "{wanted}");
+    let summary = sample::summary_of(sample::facts(), &records);
+    // Each number stands in two to five documents.
+    assert_eq!((summary.topics.total, summary.topics.items.len()), (2_500, caps::TOPICS));
+    assert!(summary.topics.items.iter().all(|topic| topic.examples.iter().all(|of| !of.id.is_empty())));
 }

@@ -12,7 +12,7 @@ use sheaf_common::{
     id::{ContentHash, DocumentId, RunId, WorkerId},
     record::{CacheUse, DecidedBy, Facts, Record, Status, Timings, Usage},
 };
-use sheaf_report::{InMemory, RunFacts, Setting, Shown, Summary, SummaryBuilder};
+use sheaf_report::{Draft, InMemory, RunFacts, Setting, Shown, Summary, SummaryBuilder};
 
 /// A document in a line: source, title, kind, language, words, published, summary, key phrases, confidence.
 type Line = (
@@ -316,16 +316,21 @@ pub(crate) fn summary<'a>(records: impl IntoIterator<Item = &'a Record>) -> Summ
 
 /// The summary of a run with these records, each with its place in the input, added in the order in which they stand here.
 pub(crate) fn summary_of(facts: RunFacts, records: &[(u64, &Record)]) -> Summary {
-    let mut builder = SummaryBuilder::new(facts, InMemory).unwrap();
-    for (sequence, record) in records {
-        builder.add(*sequence, record).unwrap();
-    }
-    let mut draft = builder.finish().unwrap();
+    let mut draft = draft_of(facts, records);
     let wanted: BTreeSet<u64> = draft.wanted().collect();
     for (sequence, record) in records.iter().filter(|(sequence, _)| wanted.contains(sequence)) {
         draft.name(*sequence, record);
     }
     draft.summary()
+}
+
+/// The same, before its documents have names.
+pub(crate) fn draft_of(facts: RunFacts, records: &[(u64, &Record)]) -> Draft {
+    let mut builder = SummaryBuilder::new(facts, InMemory).unwrap();
+    for (sequence, record) in records {
+        builder.add(*sequence, record).unwrap();
+    }
+    builder.finish().unwrap()
 }
 
 /// A record of a document that failed or was skipped.

@@ -3,17 +3,25 @@
 /// Blocks from which on memory goes back to the system when it is freed, in bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE: i32 = 512 << 10;
+/// Heaps at most, where there are as many cores.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const HEAPS: usize = 8;
 
-/// Has the allocator return large blocks to the system at once.
+/// Has the allocator keep little of what was freed: large blocks go back to the system at once, and there is one heap a core.
 ///
-/// Left to itself, the GNU C library raises the size from which it does so to that of the largest block that was freed,
-/// up to 32 MiB: after a few large documents their memory stays with the process for good. To be called first in `main`.
-pub fn return_large_blocks() {
+/// Left to itself, the GNU C library raises the size from which it returns blocks to that of the largest one that was freed,
+/// up to 32 MiB: after a few large documents their memory stays with the process for good. And it makes up to eight heaps a
+/// core, each of which grows to the most that threads ever had in it at once. To be called first in `main`.
+pub fn keep_little() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[allow(unsafe_code, reason = "there is no safe way to set it")]
-    // SAFETY: mallopt may be called at any time by one thread; both parameters exist and take any size.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+    {
+        let heaps = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(HEAPS));
+        // SAFETY: mallopt may be called at any time by one thread; the parameters exist and take any size.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+            libc::mallopt(libc::M_ARENA_MAX, heaps as i32);
+        }
     }
 }

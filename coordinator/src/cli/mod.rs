@@ -41,7 +41,7 @@ fn unparsed(error: &clap::Error) -> Exit {
 
 /// The same with another way from names to addresses, which a test may script.
 pub fn main_with(lookup: Arc<dyn Lookup>) -> ExitCode {
-    sheaf_common::heap::return_large_blocks();
+    sheaf_common::heap::keep_little();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return unparsed(&error).into(),

@@ -27,7 +27,7 @@ const USAGE: u8 = 2;
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
-    sheaf_common::heap::return_large_blocks();
+    sheaf_common::heap::keep_little();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return unparsed(&error),

@@ -25,7 +25,7 @@ const ROUNDS: usize = 5;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Settings {
     /// Sizes of the set, in pages, from the smallest
-    #[arg(default_values_t = [2_500, 10_000])]
+    #[arg(default_values_t = [1_000, 4_000])]
     pages: Vec<usize>,
 }
 

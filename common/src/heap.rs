@@ -5,7 +5,7 @@
 const LARGE: i32 = 512 << 10;
 /// Heaps at most, where there are as many cores.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const HEAPS: usize = 8;
+const HEAPS: i32 = 8;
 
 /// Has the allocator keep little of what was freed: large blocks go back to the system at once, and there is one heap a core.
 ///
@@ -16,12 +16,13 @@ pub fn keep_little() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[allow(unsafe_code, reason = "there is no safe way to set it")]
     {
-        let heaps = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(HEAPS));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let heaps = i32::try_from(cores).map_or(HEAPS, |cores| cores.min(HEAPS));
         // SAFETY: mallopt may be called at any time by one thread; the parameters exist and take any size.
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
             libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
-            libc::mallopt(libc::M_ARENA_MAX, heaps as i32);
+            libc::mallopt(libc::M_ARENA_MAX, heaps);
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
     let mut sheet = Sheet::new(
         "A whole run over pages of a local nginx, 32 at once: the most memory that the coordinator and its children had at one \
          moment (proportional set size, looked at every 20 ms), as the set grows. Efficiency: CPU time of the coordinator, its children and nginx ÷ cores ÷ the \
-         time of the run; what the looking takes is not in it.",
+         time of the run; what the looking takes is not in it. Larger sets: the scenario cost.",
     );
     let folder = tempfile::tempdir()?;
     let most = settings.pages.iter().copied().max().unwrap_or_default();

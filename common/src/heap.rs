@@ -3,9 +3,6 @@
 /// Blocks from which on memory goes back to the system when it is freed, in bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE: i32 = 512 << 10;
-/// Heaps at most, where there are as many cores.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const HEAPS: i32 = 8;
 
 /// Has the allocator keep little of what was freed: large blocks go back to the system at once, and there is one heap a core.
 ///
@@ -17,7 +14,7 @@ pub fn keep_little() {
     #[allow(unsafe_code, reason = "there is no safe way to set it")]
     {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let heaps = i32::try_from(cores).map_or(HEAPS, |cores| cores.min(HEAPS));
+        let heaps = i32::try_from(cores).unwrap_or(i32::MAX);
         // SAFETY: mallopt may be called at any time by one thread; the parameters exist and take any size.
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);

@@ -62,12 +62,17 @@ impl Contents {
 
     /// Claims a content for a document.
     pub(crate) fn claim(&self, key: ContentKey, copy: Copy) -> Result<Claim, TableError> {
+        // Not under the lock, where others would wait for the disk too. An answer never goes away.
+        if let Some(recorded) = self.answered.get(key.0)? {
+            return Ok(Claim::Answered(Recorded::of(recorded), Box::new(copy)));
+        }
         match self.in_flight().entry(key) {
             Entry::Occupied(mut waiting) => {
                 waiting.get_mut().push(copy);
                 Ok(Claim::Waiting)
             }
             Entry::Vacant(vacant) => {
+                // It may have been answered in between.
                 if let Some(recorded) = self.answered.get(key.0)? {
                     return Ok(Claim::Answered(Recorded::of(recorded), Box::new(copy)));
                 }
@@ -79,10 +84,9 @@ impl Contents {
 
     /// A claimed content has an answer, which may be used again. Returns the copies that waited for it.
     pub(crate) fn settle(&self, key: ContentKey, answer: Recorded) -> Result<Vec<Copy>, TableError> {
-        // Whoever claims meanwhile waits for the lock, and finds the answer.
-        let mut in_flight = self.in_flight();
+        // Whoever no longer finds it under way finds the answer.
         self.answered.put(key.0, &answer.stored())?;
-        Ok(in_flight.remove(&key).unwrap_or_default())
+        Ok(self.in_flight().remove(&key).unwrap_or_default())
     }
 
     /// A claimed content has no answer: a later document with the same content is to be analysed for itself. Returns

@@ -240,7 +240,14 @@ impl<Q: JobQueue> Downloads<Q> {
         } else {
             match tokio::task::spawn_blocking(keyed).await {
                 Ok(keyed) => keyed,
-                Err(_) => return self.give_back(&accepted),
+                Err(error) => {
+                    let fault = Fault::new(
+                        FaultKind::Internal,
+                        format!("looking at its content ended by a defect: {error}"),
+                        "tell the developers which document it was",
+                    );
+                    return self.fail(accepted, fault, arrived.attempts, arrived.fetch_ms).await;
+                }
             }
         };
         let timings = Timings { fetch: arrived.fetch_ms, ..Timings::default() };

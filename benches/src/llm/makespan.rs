@@ -15,7 +15,6 @@ use crate::{
     bench::Bench,
     efficiency::{self, Least},
     figures::Figures,
-    machine::cores,
     notices,
     program::{self, Taken},
     provider::{Provider, Settings},
@@ -108,7 +107,7 @@ async fn processes(
         bare.push(whole_process(&provider.url(), count, true).await?);
         own.push(whole_process(&provider.url(), count, false).await?);
         let taken = whole_run(bench, provider, count as usize, sheet)?;
-        let least = Least { model: ideal, cpu: taken.cpu_seconds / cores() as f64, ..Least::default() };
+        let least = Least { model: ideal, ..Least::default() };
         run.push(taken.seconds);
         efficiency.push(least.share_of(taken.seconds));
     }

@@ -121,6 +121,9 @@ impl Left {
     }
 }
 
+/// Documents that are looked at before others on the runtime have their turn.
+const BREATH: u64 = 1_000;
+
 /// Takes up what the queue holds: those documents are in flight without being downloaded again. Returns how many.
 pub(super) async fn resume(
     queue: &RedisQueue,
@@ -136,6 +139,9 @@ pub(super) async fn resume(
         let accepted = accepted?;
         let Some(id) = accepted.id.number() else { continue };
         let sequence = accepted.sequence;
+        if sequence % BREATH == 0 {
+            tokio::task::yield_now().await;
+        }
         match earlier.left(id)? {
             // It was put back, and may have been done again since.
             Some(Left::GivenUp(_)) if held.is_under_way(sequence) => any_replayed = true,

@@ -32,8 +32,13 @@ pub enum TableError {
         error: rusqlite::Error,
     },
     /// An earlier statement failed half-way: what the tables say can no longer be relied on.
-    #[error("the tables in {0} are not whole since writing them failed; run the same command again")]
-    Ruined(PathBuf),
+    #[error("the tables in {path} are not whole since this happened: {why}")]
+    Ruined {
+        /// The file.
+        path: PathBuf,
+        /// What failed first, and what to do.
+        why: String,
+    },
 }
 
 fn advice(error: &rusqlite::Error) -> &'static str {

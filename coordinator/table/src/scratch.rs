@@ -9,12 +9,15 @@ use std::{
     },
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::{Field, Key, Pairs, Table, TableError};
 
 /// Statements that are kept prepared: more than all tables of a run have.
 const STATEMENTS: usize = 64;
+
+/// The database's way to files that does without locks.
+const WITHOUT_LOCKS: &str = "unix-none";
 
 /// How the file is used.
 ///
@@ -24,10 +27,9 @@ const SETTINGS: &str = "
     PRAGMA page_size = 4096;
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
-    PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA mmap_size = 0;
     PRAGMA cache_size = -1024;
-    BEGIN EXCLUSIVE;
+    BEGIN;
 ";
 
 /// A file for tables, which ends with the process. Clones are the same file.
@@ -47,8 +49,8 @@ pub(crate) struct Database {
 
 struct State {
     connection: Connection,
-    /// A statement that writes has failed, and nothing took back the half that it had written.
-    ruined: bool,
+    /// What failed first: nothing took back the half that it had written.
+    ruined: Option<String>,
 }
 
 impl Scratch {
@@ -62,11 +64,14 @@ impl Scratch {
             error,
         };
         remove(path).map_err(file("removing an earlier one"))?;
-        let connection = Connection::open(path).map_err(statement)?;
+        // Nobody else has the file, and not every file system knows locks.
+        let connection = Connection::open_with_flags_and_vfs(path, OpenFlags::default(), WITHOUT_LOCKS);
+        let connection = connection.map_err(statement)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.execute_batch(SETTINGS).map_err(statement)?;
-        remove(path).map_err(file("taking its name away"))?;
-        let state = Mutex::new(State { connection, ruined: false });
+        // Where an open file cannot lose its name it keeps it, until the next one takes its place.
+        let _keeps_its_name = remove(path);
+        let state = Mutex::new(State { connection, ruined: None });
         let file = Database { path: path.to_owned(), tables: AtomicU32::new(0), state };
         Ok(Self { file: Arc::new(file) })
     }
@@ -104,13 +109,14 @@ impl Database {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, TableError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.ruined {
-            return Err(TableError::Ruined(self.path.clone()));
+        if let Some(why) = &state.ruined {
+            return Err(TableError::Ruined { path: self.path.clone(), why: why.clone() });
         }
         work(&state.connection).map_err(|error| {
             // Reading may write, too: it makes room in the cache.
-            state.ruined = true;
-            TableError::Statement { path: self.path.clone(), table, doing: doing.name(), error }
+            let error = TableError::Statement { path: self.path.clone(), table, doing: doing.name(), error };
+            state.ruined = Some(error.to_string());
+            error
         })
     }
 }
@@ -153,7 +159,7 @@ mod tests {
         let mut writes = (0..10_000).map(|key| table.put(key, &vec![7; 1_000]));
         let error = writes.find_map(Result::err).unwrap().to_string();
         assert!(error.contains("great things") && error.contains("make room on the disk"), "{error}");
-        assert!(matches!(table.get(0), Err(TableError::Ruined(_))));
-        assert!(matches!(scratch.pairs("more"), Err(TableError::Ruined(_))));
+        assert!(matches!(table.get(0), Err(TableError::Ruined { why, .. }) if why.contains("make room")));
+        assert!(matches!(scratch.pairs("more"), Err(TableError::Ruined { .. })));
     }
 }

@@ -175,10 +175,13 @@ fn token_range(tokens: &[Token], range: &Range<usize>) -> Range<usize> {
     start..end
 }
 
+/// Words that say nothing.
+type Stops = Arc<HashSet<&'static str>>;
+
 /// Numbers terms in the order of their first appearance.
 struct Index<'a> {
     language: Option<&'a str>,
-    stops: Arc<HashSet<&'static str>>,
+    stops: Stops,
     numbers: HashMap<Box<str>, TermId>,
     terms: Vec<Term>,
     folded: String,
@@ -231,16 +234,15 @@ impl<'a> Index<'a> {
 }
 
 /// The words of a language that say nothing; made once, since there are more of them than words in a short document.
-fn stops(language: Option<&str>) -> Arc<HashSet<&'static str>> {
-    static MADE: LazyLock<Mutex<HashMap<Box<str>, Arc<HashSet<&'static str>>>>> =
-        LazyLock::new(Mutex::default);
+fn stops(language: Option<&str>) -> Stops {
+    static MADE: LazyLock<Mutex<HashMap<Box<str>, Stops>>> = LazyLock::new(Mutex::default);
     let listed = language.and_then(|language| Some((language, stop_words::lookup(language)?)));
     let (language, listed) = listed.unwrap_or_default();
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(stops) = made.get(language) {
         return Arc::clone(stops);
     }
-    let stops: Arc<HashSet<_>> = Arc::new(listed.iter().chain(cue::PALE).copied().collect());
+    let stops: Stops = Arc::new(listed.iter().chain(cue::PALE).copied().collect());
     made.insert(language.into(), Arc::clone(&stops));
     stops
 }

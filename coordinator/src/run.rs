@@ -246,10 +246,9 @@ async fn conduct<Q: JobQueue>(
         filter: plan.sources.filter.clone(),
     };
     let mut recording = tokio::spawn(recorder.run(arriving));
-    let pace = if losses.is_some() { collector::PACE } else { Duration::ZERO };
     let collecting = tokio::spawn(collect(
         queue.clone(),
-        pace,
+        if losses.is_some() { collector::PACE } else { Duration::ZERO },
         arrivals.clone(),
         in_flight.clone(),
         tally.clone(),

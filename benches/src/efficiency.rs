@@ -9,25 +9,8 @@ use crate::{
 pub(crate) const EFFICIENT: f64 = 0.9;
 const MANY: usize = 1_000;
 
-/// Seconds that a run takes at least, by each of what could hold it up alone.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Least {
-    /// Until the last page has come, at the pace that hosts allow.
-    pub(crate) fetch: f64,
-    /// CPU time of every process that takes part ÷ cores.
-    pub(crate) cpu: f64,
-    /// Until the model's last answer, at the latency and the number at once that it allows.
-    pub(crate) model: f64,
-}
-
-impl Least {
-    /// The part of a run's seconds in which it could not have been faster: 1 is ideal.
-    pub(crate) fn share_of(self, seconds: f64) -> f64 {
-        self.fetch.max(self.cpu).max(self.model) / seconds
-    }
-}
-
-/// The row of runs over so many documents.
+/// The row of runs over so many documents. A share is the part of a run's seconds in which it could not have been faster, by what
+/// holds up runs of this kind: 1 is ideal.
 pub(crate) fn row(what: impl Into<String>, documents: usize, shares: Figures) -> Row {
     let row = Row::new(what, "ratio", Better::Higher, shares).ideal(1.0);
     if documents < MANY { row } else { row.target(Of::Figure, EFFICIENT) }
@@ -37,13 +20,6 @@ pub(crate) fn row(what: impl Into<String>, documents: usize, shares: Figures) ->
 mod tests {
     use super::*;
     use crate::row::Verdict;
-
-    #[test]
-    fn the_largest_need_counts_alone() {
-        let least = Least { fetch: 2.0, cpu: 4.5, model: 1.0 };
-        assert_eq!(Figures::of(least.share_of(5.0)), Figures::of(0.9));
-        assert_eq!(Figures::of(Least { model: 5.0, ..least }.share_of(5.0)), Figures::of(1.0));
-    }
 
     #[test]
     fn only_large_sets_are_held_to_it() {

@@ -7,8 +7,7 @@ use clap::Args;
 use crate::{
     AnyError,
     bench::Bench,
-    check,
-    efficiency::{self, Least},
+    check, efficiency,
     figures::Figures,
     machine::cores,
     nginx::Nginx,
@@ -61,8 +60,7 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
             memory.push(taken.peak_bytes as f64 / f64::from(1 << 20));
             rate.push(*pages as f64 / taken.seconds);
             // The pages come from this machine at once: what fetching takes is CPU time.
-            let least = Least { cpu: (taken.cpu_seconds + served) / cores() as f64, ..Least::default() };
-            efficiency.push(least.share_of(taken.seconds));
+            efficiency.push((taken.cpu_seconds + served) / cores() as f64 / taken.seconds);
         }
     }
     let smallest = sizes.first().map(|(pages, [memory, ..])| (*pages, memory.clone()));

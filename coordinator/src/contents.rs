@@ -150,7 +150,7 @@ mod tests {
     use sheaf_common::id::DocumentId;
 
     use super::*;
-    use crate::source::Candidate;
+    use crate::{sample::analysed, source::Candidate};
 
     fn key(body: &[u8], declared: Option<&str>, name: &str) -> ContentKey {
         ContentKey::of(&ContentHash::of(body), body, declared, Some(name))
@@ -207,16 +207,7 @@ mod tests {
     fn a_record_of_a_file_gives_the_key_back() {
         let text = b"# Tides\n\nHigh water at noon.";
         let hash = ContentHash::of(text);
-        let record = serde_json::json!({
-            "id": "0", "source": "x/a.txt", "status": "ok", "attempts": 1,
-            "document": {"title": null, "content_type": "text/plain", "language": null, "words": 5,
-                         "sha256": hash.to_string(), "published": null, "author": null, "extraction_confidence": 1.0},
-            "analysis": null, "decided_by": "rules", "cache": {"kind": "none"},
-            "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
-            "timings_ms": {"queue": 0.0, "fetch": 0.0, "parse": 0.0, "rules": 0.0, "llm": 0.0},
-            "worker": null, "error": null,
-        });
-        let record: Record = serde_json::from_value(record).unwrap();
+        let record = analysed(&DocumentId::of_source(b"a"), "x/a.txt", &hash.to_string(), "Tides");
         assert_eq!(ContentKey::of_record(&record), Some(key(text, None, "a.txt")));
         let page = Record { source: "http://a.test/a.txt".to_owned(), ..record };
         assert_eq!(ContentKey::of_record(&page), None);

@@ -81,23 +81,17 @@ mod tests {
     };
 
     use super::*;
-    use crate::{folder::Configuration, source::Candidate};
+    use crate::{folder::Configuration, sample::analysed, source::Candidate};
 
-    /// A record of an analysed document.
-    fn analysed(id: &DocumentId, source: &str, sha256: &str, keyword: &str) -> Record {
-        let record = serde_json::json!({
-            "id": id, "source": source, "status": "ok", "attempts": 1,
-            "document": {"title": source, "content_type": "text/plain", "language": null, "words": 5,
-                         "sha256": sha256, "published": null, "author": null, "extraction_confidence": 1.0},
-            "analysis": {"summary": "", "key_points": [], "keywords": [{"text": keyword, "score": 0.5}],
-                         "entities": [], "document_type": "article", "confidence": 0.9,
-                         "review": {"advised": false, "reasons": []}, "flags": [], "readability": null},
-            "decided_by": "rules", "cache": {"kind": "none"},
-            "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
-            "timings_ms": {"queue": 0.0, "fetch": 0.0, "parse": 0.0, "rules": 0.0, "llm": 0.0},
-            "worker": null, "error": null,
+    /// A record of an analysed document with one key phrase.
+    fn about(id: &DocumentId, source: &str, sha256: &str, keyword: &str) -> Record {
+        let analysis = serde_json::json!({
+            "summary": "", "key_points": [], "keywords": [{"text": keyword, "score": 0.5}], "entities": [],
+            "document_type": "article", "confidence": 0.9, "review": {"advised": false, "reasons": []},
+            "flags": [], "readability": null,
         });
-        serde_json::from_value(record).unwrap()
+        let analysis = serde_json::from_value(analysis).unwrap();
+        Record { analysis: Some(analysis), ..analysed(id, source, sha256, source) }
     }
 
     #[test]
@@ -116,14 +110,8 @@ mod tests {
                 1_998.. => (at.to_string(), "Tides".to_owned()),
                 _ => (at.to_string(), format!("rare {at}")),
             };
-            results
-                .append(&analysed(
-                    id,
-                    &format!("source {}", if at == 1_500 { 700 } else { at }),
-                    &content,
-                    &keyword,
-                ))
-                .unwrap();
+            let source = format!("source {}", if at == 1_500 { 700 } else { at });
+            results.append(&about(id, &source, &content, &keyword)).unwrap();
         }
         let summary = finish(&folder, &log, results, RunFacts::new(RunId::new("run"))).unwrap();
         let named = |documents: &[sheaf_report::DocumentRef]| -> Vec<(u64, String)> {

@@ -27,5 +27,7 @@ pub mod private_redis;
 pub mod progress;
 mod recorder;
 pub mod run;
+#[cfg(test)]
+mod sample;
 pub mod source;
 pub mod status;

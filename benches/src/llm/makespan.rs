@@ -13,7 +13,7 @@ use super::{
 use crate::{
     AnyError,
     bench::Bench,
-    efficiency::{self, Least},
+    efficiency,
     figures::Figures,
     notices,
     program::{self, Taken},
@@ -107,9 +107,8 @@ async fn processes(
         bare.push(whole_process(&provider.url(), count, true).await?);
         own.push(whole_process(&provider.url(), count, false).await?);
         let taken = whole_run(bench, provider, count as usize, sheet)?;
-        let least = Least { model: ideal, ..Least::default() };
         run.push(taken.seconds);
-        efficiency.push(least.share_of(taken.seconds));
+        efficiency.push(ideal / taken.seconds);
     }
     sheet.rows.extend([
         Row::new(format!("whole process, {count} calls, 100 at once"), "s", Better::Lower, own)

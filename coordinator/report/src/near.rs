@@ -57,8 +57,7 @@ impl Near {
     /// others link them.
     pub(crate) fn groups(&self, tables: &mut Tables, spill: &dyn Spill) -> io::Result<Groups> {
         let mut forest = Forest::new(spill.file()?);
-        let bands = self.banding.keys(&Signature::from_bytes(&[0; Signature::BYTES])).count();
-        for (band, _) in (0..).zip(0..bands) {
+        for (band, _) in (0..).zip(0..self.banding.bands()) {
             self.link(Table::Band(band), tables, &mut forest)?;
         }
         let mut members = Sorter::new(spill.file()?, MEMBERS_BUFFER);

@@ -5,25 +5,32 @@ use std::{
     io,
     os::unix::fs::FileExt,
     path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use sheaf_report::{Spill, SpillFile};
 
 /// Lends files that have a name only while they are made: however the process ends, their room comes back.
 #[derive(Debug)]
-pub(super) struct DiskSpill(PathBuf);
+pub(super) struct DiskSpill {
+    path: PathBuf,
+    made: AtomicU32,
+}
 
 impl DiskSpill {
-    /// Lends files that are made at `path`, where nobody else makes any.
+    /// Lends files that are made at `path` with a number, where nobody else makes any.
     pub(super) fn at(path: PathBuf) -> Self {
-        Self(path)
+        Self { path, made: AtomicU32::new(0) }
     }
 }
 
 impl Spill for DiskSpill {
     fn file(&self) -> io::Result<Box<dyn SpillFile>> {
-        let file = File::options().create(true).truncate(true).read(true).write(true).open(&self.0)?;
-        fs::remove_file(&self.0)?;
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let path = self.path.with_added_extension(number.to_string());
+        let file = File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
+        // Where an open file cannot lose its name it keeps it, until the next report is made there.
+        let _keeps_its_name = fs::remove_file(&path);
         Ok(Box::new(Unnamed(file)))
     }
 }

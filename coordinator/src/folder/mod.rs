@@ -22,9 +22,11 @@ mod results;
 mod state;
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 pub use accepted::{Accepted, AcceptedLog};
@@ -46,6 +48,10 @@ const TABLES: &str = "tables";
 const REDIS: &str = "redis";
 /// The folder of the journal of batches.
 const BATCHES: &str = "batches";
+
+/// How long the lock of a run that has just ended may still be held: a process that is being started has the files of the
+/// one that starts it until it becomes another program.
+const LETTING_GO: Duration = Duration::from_millis(200);
 
 /// An open output folder, locked for one run.
 #[derive(Debug)]
@@ -149,12 +155,8 @@ impl RunFolder {
             .write(true)
             .open(&lock_path)
             .map_err(FolderError::io(&lock_path, "creating its lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(FolderError::InUse(path.to_owned())),
-            Err(fs::TryLockError::Error(error)) => {
-                return Err(FolderError::io(&lock_path, "locking it")(error));
-            }
+        if !locked(&lock).map_err(FolderError::io(&lock_path, "locking it"))? {
+            return Err(FolderError::InUse(path.to_owned()));
         }
         let state_path = state_folder.join("state.json");
         let mut forgotten = None;
@@ -276,6 +278,19 @@ fn remove_folder(path: &Path) -> Result<(), FolderError> {
             Err(FolderError::io(path, "removing it")(error))
         }
         _ => Ok(()),
+    }
+}
+
+/// Locks a file, unless somebody else holds it and goes on doing so.
+fn locked(file: &File) -> io::Result<bool> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if begun.elapsed() >= LETTING_GO => return Ok(false),
+            Err(TryLockError::WouldBlock) => thread::sleep(LETTING_GO / 20),
+        }
     }
 }
 

@@ -209,21 +209,7 @@ fn answer(record: &Record) -> Option<[u8; 16]> {
 #[cfg(test)]
 mod tests {
     use super::{super::Configuration, *};
-    use crate::source::Candidate;
-
-    /// A record of an analysed document; those with one `sha256` have one answer.
-    fn analysed(id: &DocumentId, sha256: &str, title: &str) -> Record {
-        let record = serde_json::json!({
-            "id": id, "source": "a", "status": "ok", "attempts": 1,
-            "document": {"title": title, "content_type": "text/plain", "language": null, "words": 5,
-                         "sha256": sha256, "published": null, "author": null, "extraction_confidence": 1.0},
-            "analysis": null, "decided_by": "rules", "cache": {"kind": "none"},
-            "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
-            "timings_ms": {"queue": 0.0, "fetch": 0.0, "parse": 0.0, "rules": 0.0, "llm": 0.0},
-            "worker": null, "error": null,
-        });
-        serde_json::from_value(record).unwrap()
-    }
+    use crate::{sample::analysed, source::Candidate};
 
     #[test]
     fn records_end_in_input_order_and_the_first_of_an_answer_is_no_copy() {
@@ -236,14 +222,14 @@ mod tests {
         let mut results = ResultsFile::open(&folder, |_, _| Ok(())).unwrap();
         // The last one finished first; of each three with one answer it was the one that was analysed.
         for (index, id) in ids.iter().enumerate().rev() {
-            let mut record = analysed(id, &(index % 200).to_string(), "final");
+            let mut record = analysed(id, "a", &(index % 200).to_string(), "final");
             if index < 400 {
                 record.cache = CacheUse::copy_of(ids[index % 200 + 400].clone());
             }
             results.append(&record).unwrap();
         }
         // Done again, with an answer of its own: this record counts.
-        results.append(&analysed(&ids[3], "alone", "again")).unwrap();
+        results.append(&analysed(&ids[3], "a", "alone", "again")).unwrap();
         let mut seen = Vec::new();
         let each = |sequence, record: &Record| {
             assert_eq!(record.id, ids[sequence as usize]);

@@ -11,7 +11,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Field, Key, Pairs, Table, TableError};
+use crate::{Field, Key, Table, TableError};
 
 /// Statements that are kept prepared: more than all tables of a run have.
 const STATEMENTS: usize = 64;
@@ -79,11 +79,6 @@ impl Scratch {
     /// An empty table of `what`, which names it in errors.
     pub fn table<K: Key, V: Field>(&self, what: &'static str) -> Result<Table<K, V>, TableError> {
         Table::create(self.file.clone(), what)
-    }
-
-    /// An empty table of pairs of `what`, which names it in errors.
-    pub fn pairs(&self, what: &'static str) -> Result<Pairs, TableError> {
-        Pairs::create(self.file.clone(), what)
     }
 }
 
@@ -160,6 +155,6 @@ mod tests {
         let error = writes.find_map(Result::err).unwrap().to_string();
         assert!(error.contains("great things") && error.contains("make room on the disk"), "{error}");
         assert!(matches!(table.get(0), Err(TableError::Ruined { why, .. }) if why.contains("make room")));
-        assert!(matches!(scratch.pairs("more"), Err(TableError::Ruined { .. })));
+        assert!(matches!(scratch.table::<u64, u64>("more"), Err(TableError::Ruined { .. })));
     }
 }

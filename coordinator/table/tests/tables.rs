@@ -91,31 +91,6 @@ proptest! {
     fn a_table_of_places_is_a_map(steps in steps(numbers(), any::<(u64, u32)>())) {
         agrees(steps);
     }
-
-    #[test]
-    fn pairs_are_a_stable_sort(pairs in proptest::collection::vec((numbers(), any::<u64>()), 0..900)) {
-        let room = tempfile::tempdir().unwrap();
-        let table = scratch(&room).pairs("pairs").unwrap();
-        for (key, value) in &pairs {
-            table.add(*key, *value).unwrap();
-        }
-        let scanned: Vec<_> = table.scan().map(Result::unwrap).collect();
-        let mut sorted = pairs;
-        sorted.sort_by_key(|(key, _)| *key);
-        prop_assert_eq!(scanned, sorted);
-    }
-}
-
-#[test]
-fn one_key_may_have_more_pairs_than_a_page_holds() {
-    let room = tempfile::tempdir().unwrap();
-    let table = scratch(&room).pairs("pairs").unwrap();
-    for value in 0..1_000 {
-        table.add(7, value).unwrap();
-        table.add(7, value).unwrap();
-    }
-    let scanned: Vec<_> = table.scan().map(Result::unwrap).collect();
-    assert!(scanned.iter().copied().eq((0..2_000).map(|index| (7, index / 2))));
 }
 
 #[test]

@@ -126,9 +126,21 @@ fn every_worker_can_be_replaced_during_a_run() {
 
 /// How many entries the streams of this name have, over all shards.
 fn entries(redis: &RedisStand, stream: &str) -> usize {
+    sum(redis, stream, "redis.call('XLEN', key)")
+}
+
+/// How many jobs are leased, over all shards.
+fn leased(redis: &RedisStand) -> usize {
+    // Each stream has one group, of which Redis tells its name, its consumers and what is pending: three names, three values.
+    sum(redis, "ready:*", "redis.call('XINFO', 'GROUPS', key)[1][6]")
+}
+
+/// The sum of a value over all streams of this name.
+fn sum(redis: &RedisStand, stream: &str, value: &str) -> usize {
     let mut connection = TcpStream::connect(("127.0.0.1", redis.port())).unwrap();
-    let sum = "local sum = 0 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do sum = sum + redis.call('XLEN', key) end \
-               return sum";
+    let sum = format!(
+        "local sum = 0 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do sum = sum + {value} end return sum"
+    );
     connection.write_all(format!("EVAL \"{sum}\" 0 *:{stream}\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     BufReader::new(connection).read_line(&mut answer).unwrap();
@@ -165,6 +177,7 @@ fn a_worker_whose_commits_wait_can_be_stopped() {
     let [worker] = fleet.workers(&["--analysis-workers", "1"]);
     coordinator.kill();
     assert!(wait_until(|| entries(&redis, "results") == UNCOLLECTED), "{}", worker.stderr());
+    assert!(wait_until(|| leased(&redis) > 0), "one more is done, and waits: {}", worker.stderr());
     let said = stopped_at_once(worker);
     assert!(said.contains("the coordinator did not hear the goodbye"), "{said}");
     assert!(!said.contains("left without an answer from Redis"), "{said}");

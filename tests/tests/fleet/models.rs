@@ -1,6 +1,6 @@
 //! A model decides, wherever the worker is.
 
-use std::{collections::HashSet, fs, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use sheaf_tests::{
     fleet::{Fleet, by_anybody},
@@ -27,12 +27,15 @@ fn worker(fleet: &Fleet, provider: &Provider) -> Running {
 /// A set of so many notices, no two alike.
 fn notices(fleet: &Fleet, count: usize) {
     for number in 0..count {
-        let text = format!(
-            "Notice {number:03}\n\nThe board of the harbour met on the east quay and agreed to replace crane {number:03}. \
-             It will cost four million euros, of which the state pays one half. The work begins in May."
-        );
-        fleet.room().write(format!("set/{number:03}.txt"), text);
+        fleet.room().write(format!("set/{number:03}.txt"), notice(number));
     }
+}
+
+fn notice(number: usize) -> String {
+    format!(
+        "Notice {number:03}\n\nThe board of the harbour met on the east quay and agreed to replace crane {number:03}. \
+         It will cost four million euros, of which the state pays one half. The work begins in May."
+    )
 }
 
 /// Four processes send what one key allows, without one refusal.
@@ -62,7 +65,8 @@ fn four_workers_keep_the_limit_of_one_key() {
 fn a_fleet_never_exceeds_its_budget_and_does_the_rest_when_it_is_raised() {
     let (fleet, provider) = (fleet(), Provider::start(Script::latency(Duration::from_millis(5))));
     notices(&fleet, COUNT);
-    fleet.room().write("probe/one.txt", fs::read(fleet.room().path().join("set/000.txt")).unwrap());
+    // A notice of its own: whoever answers it keeps the answer.
+    fleet.room().write("probe/one.txt", notice(COUNT));
     let mut workers = vec![worker(&fleet, &provider), worker(&fleet, &provider)];
     let one = {
         let ended = fleet.run(&["probe", "--llm", "always", "--batch-size", "1", "--fresh"]).end();

@@ -15,8 +15,6 @@ static STACKED: LazyLock<Forest> = LazyLock::new(|| read(include_str!("data/stac
 static KINDS: LazyLock<Forest> = LazyLock::new(|| read(include_str!("data/kinds.txt")));
 
 const KIND_COUNT: usize = 7;
-/// Rows that a forest is asked of at once: some 60 KiB, which the second cache holds beside the tree.
-const TOGETHER: usize = 64;
 
 /// A test holds that the data reads; without it every page would be judged alike.
 fn read(text: &str) -> Forest {
@@ -47,39 +45,36 @@ impl Rows {
         Self { page: of_page, blocks: rows }
     }
 
-    /// The row of one block.
-    fn row(&self, at: usize, row: &mut Vec<f32>) {
+    /// The row of one block with `extra` measures at its end.
+    fn row(&self, at: usize, extra: &[f32], row: &mut Vec<f32>) {
         row.clear();
         row.extend_from_slice(&self.page);
         row.extend_from_slice(self.blocks.get(at).map_or(&[], Vec::as_slice));
+        row.extend_from_slice(extra);
     }
 }
 
 /// Probability of each block to be main text, from the page alone.
 pub(crate) fn judge(rows: &Rows) -> Vec<f64> {
-    ask(&BLOCKS, rows, |_, _| ())
+    let mut row = Vec::new();
+    (0..rows.blocks.len())
+        .map(|at| {
+            rows.row(at, &[], &mut row);
+            probability(BLOCKS.sum(&row))
+        })
+        .collect()
 }
 
 /// The same with the opinion of another extractor: the share of each block that it kept.
 pub(crate) fn judge_with(rows: &Rows, blocks: &Blocks, kept: &[f32]) -> Vec<f64> {
     let share = share(blocks, kept);
-    ask(&STACKED, rows, |at, row| row.extend([kept.get(at).copied().unwrap_or(0.0), share]))
-}
-
-/// Asks a forest of each block; `more` adds measures to the end of a block's row.
-fn ask(forest: &Forest, rows: &Rows, more: impl Fn(usize, &mut Vec<f32>)) -> Vec<f64> {
-    let mut odds = Vec::with_capacity(rows.blocks.len());
-    let mut together: Vec<Vec<f32>> = Vec::new();
-    for first in (0..rows.blocks.len()).step_by(TOGETHER) {
-        let some = first..rows.blocks.len().min(first + TOGETHER);
-        together.resize_with(some.len(), Vec::new);
-        for (at, row) in some.zip(&mut together) {
-            rows.row(at, row);
-            more(at, row);
-        }
-        forest.sum(&together, &mut odds);
-    }
-    odds.into_iter().map(probability).collect()
+    let mut row = Vec::new();
+    (0..rows.blocks.len())
+        .map(|at| {
+            rows.row(at, &[kept.get(at).copied().unwrap_or(0.0), share], &mut row);
+            probability(STACKED.sum(&row))
+        })
+        .collect()
 }
 
 /// The share of the page's words that an opinion kept.

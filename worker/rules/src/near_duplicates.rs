@@ -33,11 +33,16 @@ impl Banding {
         Self { threshold, rows: rows(threshold) }
     }
 
-    /// The keys of a signature, one for each band, always as many. Two documents are to be compared when they have the
+    /// How many bands there are.
+    pub fn bands(&self) -> usize {
+        POSITIONS / self.rows
+    }
+
+    /// The keys of a signature, one for each band. Two documents are to be compared when they have the
     /// key of the same band in common.
     pub fn keys(&self, signature: &Signature) -> impl Iterator<Item = u64> + use<> {
         let (bytes, width) = (signature.to_bytes(), 2 * self.rows);
-        (0..POSITIONS / self.rows)
+        (0..self.bands())
             .map(move |band| xxh3_64(bytes.get(band * width..(band + 1) * width).unwrap_or_default()))
     }
 

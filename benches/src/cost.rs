@@ -20,6 +20,8 @@ use crate::{
 
 /// How much more a document of the largest set may cost than one of the smallest.
 const FLAT: f64 = 1.1;
+/// Share of the time for the largest set; the smaller ones have as much each as is left.
+const LARGEST: f64 = 0.75;
 /// When a run is called stuck.
 const PATIENCE: Duration = Duration::from_mins(8);
 
@@ -29,7 +31,7 @@ pub(crate) struct Settings {
     /// Sizes of the set, from the smallest
     #[arg(default_values_t = [1_000, 10_000, 100_000])]
     documents: Vec<usize>,
-    /// Rounds, the largest set apart, which is run once
+    /// Rounds, where there is time for them: of 100,000 documents one takes a minute
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
 }
@@ -71,10 +73,10 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
             figures: Default::default(),
         })
         .collect();
-    let last = sizes.len().saturating_sub(1);
+    let smaller = sizes.len().saturating_sub(1);
     for (place, size) in sizes.iter_mut().enumerate() {
-        let rounds = if place == last && last > 0 { 1 } else { settings.rounds as usize };
-        for _ in bench.rounds(rounds, 0.2) {
+        let share = if place == smaller { LARGEST } else { (1.0 - LARGEST) / smaller as f64 };
+        for _ in bench.rounds(settings.rounds as usize, share) {
             let set = Set { documents: size.documents, paragraphs: 1, seed: 31 };
             let (ran, cost) = runtime.block_on(run(bench, &set, &mut sheet))?;
             size.push(ran, cost);

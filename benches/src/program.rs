@@ -25,6 +25,8 @@ pub(crate) struct Taken {
     pub(crate) peak_bytes: u64,
     /// CPU time of the process and of those of its children that it has waited for.
     pub(crate) cpu_seconds: f64,
+    /// CPU time that was not there for it, because looking at it took that.
+    pub(crate) looking_seconds: f64,
 }
 
 /// The program of this name in `folder`; without one, beside this program.
@@ -50,7 +52,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(
     watch_memory: bool,
 ) -> Result<Taken, AnyError> {
     let program = named("coordinator", bench.programs.as_deref())?;
-    let (begun, cpu_before) = (Instant::now(), cpu_of_the_ended());
+    let (begun, cpu_before, own_before) = (Instant::now(), cpu_of_the_ended(), cpu_of_our_own());
     let mut process = Command::new(program)
         .arg("run")
         .args(arguments)
@@ -71,10 +73,11 @@ pub(crate) fn run<A: AsRef<OsStr>>(
     }
     let status = process.wait()?;
     let seconds = begun.elapsed().as_secs_f64();
+    let looking_seconds = cpu_of_our_own() - own_before;
     if !matches!(status.code(), Some(0 | 3)) {
         return Err(format!("the coordinator ended with {status}").into());
     }
-    Ok(Taken { seconds, peak_bytes, cpu_seconds: cpu_of_the_ended() - cpu_before })
+    Ok(Taken { seconds, peak_bytes, cpu_seconds: cpu_of_the_ended() - cpu_before, looking_seconds })
 }
 
 /// Proportional set size of a process and its descendants.
@@ -103,6 +106,11 @@ pub(crate) fn cpu_seconds(process: &str) -> f64 {
 /// seconds. What this process itself spends, by looking at them say, is not in it.
 fn cpu_of_the_ended() -> f64 {
     ticks("self", 16..=17)
+}
+
+/// CPU time of this process itself, in seconds.
+fn cpu_of_our_own() -> f64 {
+    ticks("self", 14..=15)
 }
 
 /// The sum of these fields of a process's line in proc(5), in seconds.

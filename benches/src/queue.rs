@@ -65,6 +65,8 @@ struct Measured {
     drain: Figures,
     bare_push: Figures,
     bare_drain: Figures,
+    /// Microseconds of Redis's CPU a job, pushed and drained by the bare client.
+    bare_redis: Figures,
     benchmark: Figures,
     push_costs: Vec<Cost>,
     drain_costs: Vec<Cost>,
@@ -141,8 +143,11 @@ impl Measured {
         if let Some(rate) = bare::benchmark(stand, jobs) {
             self.benchmark.push(rate);
         }
-        self.bare_push.push(bare::push(runtime, stand, jobs)?);
-        self.bare_drain.push(bare::drain(runtime, stand, jobs)?);
+        let pushed = bare::push(runtime, stand, jobs)?;
+        let drained = bare::drain(runtime, stand, jobs)?;
+        self.bare_push.push(pushed.rate);
+        self.bare_drain.push(drained.rate);
+        self.bare_redis.push(pushed.redis_us + drained.redis_us);
         let some = (jobs / 10).max(1);
         let single = runtime.block_on(async {
             let queue = open(stand, "one-by-one", some, true).await?;
@@ -178,6 +183,7 @@ impl Measured {
                 .target(Of::Figure, 50_000.0)
                 .peers(beside.column("drain", same)),
             row("Redis CPU, pushed and drained", "µs a job", Better::Lower, costs(Cost::cpu_us))
+                .ceiling("bare push and drain", self.bare_redis.clone())
                 .target(Of::Figure, 15.0)
                 .peers(beside.column("redis_us", same)),
             row("Redis commands, pushed and drained", "a job", Better::Lower, costs(Cost::commands))

@@ -52,7 +52,7 @@ pub(crate) struct Settings {
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
     requests: u64,
     /// Pages that are parsed, by all workers together
-    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u64).range(1..))]
     pages: u64,
 }
 

@@ -150,7 +150,7 @@ mod tests {
     use sheaf_common::id::DocumentId;
 
     use super::*;
-    use crate::{sample::analysed, source::Candidate};
+    use crate::sample::{analysed, copy};
 
     fn key(body: &[u8], declared: Option<&str>, name: &str) -> ContentKey {
         ContentKey::of(&ContentHash::of(body), body, declared, Some(name))
@@ -171,16 +171,6 @@ mod tests {
     fn a_content_is_analysed_once_and_its_answer_is_used_again() {
         let room = tempfile::tempdir().unwrap();
         let contents = Contents::new(&Scratch::create(&room.path().join("tables")).unwrap()).unwrap();
-        let copy = |sequence| Copy {
-            accepted: Accepted {
-                sequence,
-                id: DocumentId::new("0"),
-                candidate: Candidate::file("a".into()),
-                repeats: 0,
-            },
-            attempts: 1,
-            timings: Timings::default(),
-        };
         let claim = |key, sequence| contents.claim(key, copy(sequence)).unwrap();
         let sequences =
             |copies: Vec<Copy>| copies.iter().map(|one| one.accepted.sequence).collect::<Vec<_>>();

@@ -75,6 +75,8 @@ pub(crate) struct Downloads<Q> {
     pub(crate) admission: Arc<Semaphore>,
     pub(crate) arrivals: mpsc::Sender<Arrival>,
     pub(crate) tally: Arc<Tally>,
+    /// Where documents go that are to be done again; `None` where no queue can lose a job.
+    pub(crate) lost: Option<mpsc::WeakSender<Vec<Accepted>>>,
     pub(crate) max_workers: usize,
     pub(crate) max_bytes: u64,
     pub(crate) shutdown: Shutdown,
@@ -261,9 +263,8 @@ impl<Q: JobQueue> Downloads<Q> {
             Ok(Claim::Waiting) => self.in_flight.waits(accepted.sequence),
             Ok(Claim::Answered(recorded, copy)) => self.arrive(Arrival::Copied(copy, recorded)).await,
             Ok(Claim::Fresh) => {
-                if !self.in_flight.claimed(accepted.sequence, key) {
-                    self.contents.release(key);
-                    return;
+                if let Err(waiting) = self.in_flight.claimed(accepted.sequence, key, &self.contents) {
+                    return self.do_again(waiting);
                 }
                 // The longest first: begun last, one would keep a run waiting for one worker (Graham 1969).
                 let priority = if body.len() >= LARGE { Priority::High } else { Priority::Normal };
@@ -316,6 +317,16 @@ impl<Q: JobQueue> Downloads<Q> {
             if waited.is_none() {
                 return Pushed::NotNow;
             }
+        }
+    }
+
+    /// Has documents done for themselves that waited for the answer of one that had its record already.
+    fn do_again(&self, waiting: Vec<Copy>) {
+        let Some(lost) = self.lost.as_ref().and_then(mpsc::WeakSender::upgrade) else { return };
+        let again: Vec<_> = waiting.into_iter().map(|copy| copy.accepted).collect();
+        if !again.is_empty() {
+            // Not waited for: what is handed in may wait for room that this task makes.
+            tokio::spawn(async move { lost.send(again).await });
         }
     }
 

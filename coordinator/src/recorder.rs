@@ -106,15 +106,23 @@ impl InFlight {
         self.all().contains_key(&sequence)
     }
 
-    /// The document has claimed a content. False when it is no longer in flight.
-    pub(crate) fn claimed(&self, sequence: u64, content: ContentKey) -> bool {
-        match self.all().get_mut(&sequence) {
-            Some(traveller) => {
-                traveller.content = Some(content);
-                true
-            }
-            None => false,
+    /// The document has claimed a content.
+    ///
+    /// # Errors
+    ///
+    /// It is no longer in flight: the content is claimed no more, and those that waited for its answer meanwhile are to be
+    /// done for themselves.
+    pub(crate) fn claimed(
+        &self,
+        sequence: u64,
+        content: ContentKey,
+        contents: &Contents,
+    ) -> Result<(), Vec<Copy>> {
+        if let Some(traveller) = self.all().get_mut(&sequence) {
+            (traveller.content, traveller.waits) = (Some(content), false);
+            return Ok(());
         }
+        Err(contents.release(content))
     }
 
     pub(crate) fn content(&self, sequence: u64) -> Option<ContentKey> {
@@ -271,4 +279,36 @@ fn is_asset(url: &Url) -> bool {
     let extension =
         url.path().rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
     extension.is_some_and(|extension| ASSETS.contains(&extension.to_ascii_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use sheaf_common::id::ContentHash;
+    use sheaf_table::Scratch;
+
+    use super::*;
+    use crate::{contents::Claim, sample::copy};
+
+    #[test]
+    fn nobody_waits_for_the_answer_of_one_that_has_its_record() {
+        let room = tempfile::tempdir().unwrap();
+        let contents = Contents::new(&Scratch::create(&room.path().join("tables")).unwrap()).unwrap();
+        let content = ContentKey::of(&ContentHash::of(b"one"), b"one", None, None);
+        let in_flight = InFlight::default();
+        for sequence in 0..3 {
+            in_flight.enter(copy(sequence).accepted);
+        }
+        let claim = |sequence| contents.claim(content, copy(sequence)).unwrap();
+        assert!(matches!(claim(0), Claim::Fresh));
+        assert!(matches!(claim(1), Claim::Waiting));
+        in_flight.waits(1);
+        in_flight.leave(0);
+        let waiting = in_flight.claimed(0, content, &contents).unwrap_err();
+        assert_eq!(waiting.iter().map(|copy| copy.accepted.sequence).collect::<Vec<_>>(), [1]);
+        assert!(matches!(claim(1), Claim::Fresh), "it is done for itself");
+        in_flight.claimed(1, content, &contents).unwrap();
+        assert_eq!(in_flight.content(1), Some(content));
+        assert!(!in_flight.none_on_its_way(), "it waits for nobody");
+        assert!(matches!(claim(2), Claim::Waiting));
+    }
 }

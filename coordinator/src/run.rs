@@ -159,25 +159,27 @@ pub async fn run(
                     worker.run(work).await;
                 }
             });
-            let hands = Hands { queue, working, work, ended, in_flight, contents, closing, elsewhere: None };
+            let (elsewhere, lost) = (None, None);
+            let hands = Hands { queue, working, work, ended, in_flight, contents, closing, elsewhere, lost };
             conduct(plan, folder, tally, shutdown, hands).await
         }
         Some(dispatch) => {
             let queue = dispatch.queue.clone();
             let held = queue.held().await?;
-            let (lost, losses) = mpsc::channel(LOSSES);
+            let (tell, losses) = mpsc::channel(LOSSES);
+            let lost = Some(tell.downgrade());
             let tender = Tender {
                 dispatch,
                 in_flight: in_flight.clone(),
                 tally: tally.clone(),
                 contents: contents.clone(),
-                lost,
+                lost: tell,
                 closing: closing.subscribe(),
             };
             let working = tokio::spawn(tender.tend(work.draining().clone()));
             let elsewhere = Some(Elsewhere { queue: queue.clone(), held, losses });
             let queue = Arc::new(queue);
-            let hands = Hands { queue, working, work, ended, in_flight, contents, closing, elsewhere };
+            let hands = Hands { queue, working, work, ended, in_flight, contents, closing, elsewhere, lost };
             conduct(plan, folder, tally, shutdown, hands).await
         }
     }
@@ -196,6 +198,8 @@ struct Hands<Q> {
     /// Says whether nothing more is pushed to the queue.
     closing: watch::Sender<bool>,
     elsewhere: Option<Elsewhere>,
+    /// Where documents go that are to be done again, while somebody looks after a queue that may lose them.
+    lost: Option<mpsc::WeakSender<Vec<Accepted>>>,
 }
 
 /// A queue that outlives this process.
@@ -214,15 +218,9 @@ async fn conduct<Q: JobQueue>(
     shutdown: &Shutdown,
     hands: Hands<Q>,
 ) -> Result<Ended, RunError> {
-    let Hands { queue, mut working, work, ended, in_flight, contents, closing, elsewhere } = hands;
+    let Hands { queue, mut working, work, ended, in_flight, contents, closing, elsewhere, lost } = hands;
     let earlier = Earlier::new(folder.tables()).map_err(FolderError::from)?;
-    let results = ResultsFile::open(folder, |recorded, record| {
-        earlier.see(&record)?;
-        if let Some(content) = ContentKey::of_record(&record) {
-            contents.remember(content, recorded)?;
-        }
-        Ok(())
-    })?;
+    let results = look_back(folder, &earlier, &contents)?;
     let log = AcceptedLog::open(folder)?;
     tally.accepted(log.len());
 
@@ -263,6 +261,7 @@ async fn conduct<Q: JobQueue>(
         admission: admission.clone(),
         arrivals: arrivals.clone(),
         tally: tally.clone(),
+        lost,
         max_workers: if plan.mode == Mode::Sync { 1 } else { plan.max_workers },
         max_bytes: plan.fetch.body_bytes,
         shutdown: shutdown.clone(),
@@ -318,6 +317,17 @@ async fn conduct<Q: JobQueue>(
         leave(&queue).await;
     }
     Ok(Ended::Complete { accepted, results })
+}
+
+/// The records of earlier parts of the run, seen, and to be continued.
+fn look_back(folder: &RunFolder, earlier: &Earlier, contents: &Contents) -> Result<ResultsFile, FolderError> {
+    ResultsFile::open(folder, |recorded, record| {
+        earlier.see(&record)?;
+        if let Some(content) = ContentKey::of_record(&record) {
+            contents.remember(content, recorded)?;
+        }
+        Ok(())
+    })
 }
 
 /// Removes a complete run from Redis, as far as Redis lets it.

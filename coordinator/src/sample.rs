@@ -1,10 +1,12 @@
-//! A record for tests.
+//! A record and a copy for tests.
 
 use sheaf_common::{
     document::ContentType,
     id::DocumentId,
-    record::{Record, Status},
+    record::{Record, Status, Timings},
 };
+
+use crate::{contents::Copy, folder::Accepted, source::Candidate};
 
 /// The record of an analysed plain text; those with one `sha256` have one content.
 pub(crate) fn analysed(id: &DocumentId, source: &str, sha256: &str, title: &str) -> Record {
@@ -18,4 +20,11 @@ pub(crate) fn analysed(id: &DocumentId, source: &str, sha256: &str, title: &str)
         document: Some(facts),
         ..Record::without_answer(id.clone(), source.to_owned(), None)
     }
+}
+
+/// A downloaded document with this place in the input.
+pub(crate) fn copy(sequence: u64) -> Copy {
+    let candidate = Candidate::file("a".into());
+    let accepted = Accepted { sequence, id: DocumentId::new("0"), candidate, repeats: 0 };
+    Copy { accepted, attempts: 1, timings: Timings::default() }
 }

@@ -6,7 +6,7 @@ use redis::{Value, pipe};
 use sheaf_common::redis::{Connector, Patience, stand::RedisStand};
 use tokio::{runtime::Runtime, task::JoinSet};
 
-use super::job::BODY;
+use super::{job::BODY, meter::Meter};
 use crate::AnyError;
 
 /// Commands in one pipeline.
@@ -17,11 +17,21 @@ const CONNECTIONS: usize = 2;
 /// An entry of a stream: its id, and what is in it.
 type Entry = (String, Value);
 
-/// Jobs a second of pipelined `XADD`.
-pub(super) fn push(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result<f64, AnyError> {
+/// What the client without promises did.
+pub(super) struct Bare {
+    /// Jobs a second.
+    pub(super) rate: f64,
+    /// Microseconds of Redis's CPU a job.
+    pub(super) redis_us: f64,
+}
+
+/// Pipelined `XADD`.
+pub(super) fn push(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result<Bare, AnyError> {
     runtime.block_on(async {
         let connector = connector(stand).await?;
         reset(&connector).await?;
+        let meter = Meter::new(stand).await?;
+        let before = meter.read(jobs).await?;
         let at = Instant::now();
         let mut tasks = JoinSet::new();
         for _ in 0..CONNECTIONS {
@@ -42,7 +52,8 @@ pub(super) fn push(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result
         while let Some(ended) = tasks.join_next().await {
             ended??;
         }
-        Ok(jobs as f64 / at.elapsed().as_secs_f64())
+        let rate = jobs as f64 / at.elapsed().as_secs_f64();
+        Ok(Bare { rate, redis_us: meter.read(jobs).await?.since(&before).cpu_us() })
     })
 }
 
@@ -61,10 +72,12 @@ pub(super) fn benchmark(stand: &RedisStand, jobs: usize) -> Option<f64> {
     figures.split(',').next()?.trim_matches('"').parse().ok()
 }
 
-/// Jobs a second of reading 100 at a time and pipelining what follows: keep a result, acknowledge, delete.
-pub(super) fn drain(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result<f64, AnyError> {
+/// Reading 100 at a time and pipelining what follows: keep a result, acknowledge, delete.
+pub(super) fn drain(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Result<Bare, AnyError> {
     runtime.block_on(async {
         let connector = connector(stand).await?;
+        let meter = Meter::new(stand).await?;
+        let before = meter.read(jobs).await?;
         let at = Instant::now();
         let mut tasks = JoinSet::new();
         for reader in 0..CONNECTIONS {
@@ -102,8 +115,9 @@ pub(super) fn drain(runtime: &Runtime, stand: &RedisStand, jobs: usize) -> Resul
             ended??;
         }
         let rate = jobs as f64 / at.elapsed().as_secs_f64();
+        let redis_us = meter.read(jobs).await?.since(&before).cpu_us();
         reset(&connector).await?;
-        Ok(rate)
+        Ok(Bare { rate, redis_us })
     })
 }
 

@@ -156,8 +156,12 @@ fn fitness(reading: &Reading<'_>, sentence: &Sentence, text: &str) -> Option<f64
     if cue::is_furniture(&lower) {
         return None;
     }
-    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    let visible = text.chars().filter(|c| !c.is_whitespace()).count();
+    let [mut letters, mut visible, mut upper] = [0_usize; 3];
+    for c in text.chars() {
+        letters += usize::from(c.is_alphabetic());
+        visible += usize::from(!c.is_whitespace());
+        upper += usize::from(c.is_uppercase());
+    }
     if letters * 10 < visible * 6 || lower.contains("http://") || lower.contains("https://") {
         return None;
     }
@@ -190,7 +194,6 @@ fn fitness(reading: &Reading<'_>, sentence: &Sentence, text: &str) -> Option<f64
     {
         fitness *= 0.85;
     }
-    let upper = text.chars().filter(|c| c.is_uppercase()).count();
     if upper * 3 > letters {
         fitness *= 0.4;
     }
@@ -199,13 +202,28 @@ fn fitness(reading: &Reading<'_>, sentence: &Sentence, text: &str) -> Option<f64
 
 /// Whether quotes and brackets that open also close: half a quotation reads like a cut.
 fn is_balanced(text: &str) -> bool {
-    let count = |wanted: char| text.chars().filter(|&c| c == wanted).count();
-    count('"') % 2 == 0
-        && count('(') == count(')')
-        && count('[') == count(']')
-        && count('«') == count('»')
-        && count('「') == count('」')
-        && (count('“') == count('”') || count('„') == count('“'))
+    let mut straight = 0_usize;
+    // How many more of each kind have opened than closed.
+    let [mut round, mut square, mut angle, mut corner, mut english, mut german] = [0_isize; 6];
+    for c in text.chars() {
+        match c {
+            '"' => straight += 1,
+            '(' => round += 1,
+            ')' => round -= 1,
+            '[' => square += 1,
+            ']' => square -= 1,
+            '«' => angle += 1,
+            '»' => angle -= 1,
+            '「' => corner += 1,
+            '」' => corner -= 1,
+            // What opens in English closes in German.
+            '“' => (english, german) = (english + 1, german - 1),
+            '”' => english -= 1,
+            '„' => german += 1,
+            _ => {}
+        }
+    }
+    straight.is_multiple_of(2) && [round, square, angle, corner] == [0; 4] && (english == 0 || german == 0)
 }
 
 /// Takes up to `wanted` candidates that say something new beside `taken` and each other. A section that has already

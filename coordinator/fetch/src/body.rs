@@ -1,6 +1,6 @@
 //! Reading a body: never too much of it, never too slowly.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use bytes::Bytes;
 use reqwest::{Response, header};
@@ -34,7 +34,7 @@ pub(crate) enum Excess {
 /// Reads the body of `response`, whose host is called `host` in messages.
 pub(crate) async fn read(
     mut response: Response,
-    host: &str,
+    host: &(dyn Display + Sync),
     limits: &FetchLimits,
     excess: Excess,
 ) -> Result<Body, FetchFailure> {
@@ -110,7 +110,7 @@ fn encoding(response: &Response) -> String {
     values.join(", ")
 }
 
-fn broken_off(host: &str, received: u64, announced: Option<u64>) -> FetchFailure {
+fn broken_off(host: &dyn Display, received: u64, announced: Option<u64>) -> FetchFailure {
     let of = announced.map(|announced| format!(" of the {announced} announced")).unwrap_or_default();
     let what = format!("{host} broke the body off after {received} bytes{of}");
     FetchFailure::new(
@@ -121,7 +121,7 @@ fn broken_off(host: &str, received: u64, announced: Option<u64>) -> FetchFailure
     )
 }
 
-fn damaged(host: &str, encoding: &str, received: u64) -> FetchFailure {
+fn damaged(host: &dyn Display, encoding: &str, received: u64) -> FetchFailure {
     let encoding = excerpt(encoding);
     let what =
         format!("the body from {host} ({received} bytes) is not the whole `{encoding}` stream it says it is");
@@ -190,7 +190,7 @@ impl Pace {
 }
 
 impl Slow {
-    fn failure(&self, host: &str, received: u64, limits: &FetchLimits) -> FetchFailure {
+    fn failure(&self, host: &dyn Display, received: u64, limits: &FetchLimits) -> FetchFailure {
         let what = match self {
             Self::Deadline => {
                 let limit = limits.body.as_secs_f64();

@@ -1,5 +1,7 @@
 //! When two URLs mean the same page, site or server.
 
+use std::fmt;
+
 use percent_encoding::percent_decode_str;
 use url::Url;
 
@@ -76,20 +78,32 @@ pub fn displayed(url: &Url) -> String {
     without_credentials(url.clone()).into()
 }
 
-/// The server behind a URL, for whose sake downloads are spread out: its host, and its port unless that is 80 or 443.
+/// The server behind a URL: its host, and its port unless that is 80 or 443. Most downloads never tell it, so it is written
+/// out only where it is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Server<'a>(pub(crate) &'a Url);
+
+impl Server<'_> {
+    /// Whether the URL has no host, or one of dots alone.
+    pub(crate) fn is_nameless(self) -> bool {
+        host(self.0).is_empty()
+    }
+}
+
+impl fmt::Display for Server<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(host(self.0))?;
+        port_of_its_own(self.0).map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+/// The server behind a URL, for whose sake downloads are spread out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct HostKey(String);
 
 impl HostKey {
     pub(crate) fn of(url: &Url) -> Self {
-        match port_of_its_own(url) {
-            None => Self(host(url).to_owned()),
-            Some(port) => Self(format!("{}:{port}", host(url))),
-        }
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        Self(Server(url).to_string())
     }
 }
 
@@ -193,7 +207,7 @@ mod tests {
     fn credentials_are_never_shown() {
         let url = Url::parse("https://user:secret@example.org/a?b#c").unwrap();
         assert_eq!(displayed(&url), "https://example.org/a?b#c");
-        assert_eq!(HostKey::of(&url).as_str(), "example.org");
+        assert_eq!(Server(&url).to_string(), "example.org");
     }
 
     proptest! {

@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     body::{self, Excess},
-    canonical::{HostKey, without_credentials},
+    canonical::{Server, without_credentials},
     door::{Accept, Fetch, FetchRequest, Fetched, Terms},
     failure::{Advice, FetchFailure, excerpt},
     limits::FetchLimits,
@@ -108,9 +108,8 @@ impl HttpFetcher {
             let rules =
                 self.robots.rules(url, private_allowed, false).await.map_err(|failure| (*failure).clone())?;
             if !rules.allows(url.path(), url.query()) {
-                let host = HostKey::of(url);
-                let what =
-                    format!("robots.txt of {} asks robots to stay away from this address", host.as_str());
+                let host = Server(url);
+                let what = format!("robots.txt of {host} asks robots to stay away from this address");
                 let hint = "Ask the site's owner for leave, or give the document as a file.";
                 return Err(FetchFailure::new(FaultKind::Robots, what, hint, Advice::GiveUp));
             }
@@ -125,8 +124,7 @@ impl HttpFetcher {
         redirects: u32,
         response: Response,
     ) -> Result<Fetched, FetchFailure> {
-        let key = HostKey::of(&url);
-        let host = key.as_str();
+        let host = Server(&url);
         let status = response.status();
         if !status.is_success() {
             return Err(refused(host, status, response.headers()));
@@ -142,7 +140,7 @@ impl HttpFetcher {
         }
         let last_modified = text(response.headers(), header::LAST_MODIFIED);
         let etag = text(response.headers(), header::ETAG);
-        let body = body::read(response, host, &self.web.limits, Excess::Refuse).await?;
+        let body = body::read(response, &host, &self.web.limits, Excess::Refuse).await?;
         Ok(Fetched {
             body: body.bytes,
             final_url: without_credentials(url),
@@ -232,13 +230,13 @@ fn target(url: &Url, response: &Response) -> Result<Url, FetchFailure> {
 }
 
 fn redirect_failure(url: &Url, what: &str) -> FetchFailure {
-    let what = format!("the redirect at {} {what}", HostKey::of(url).as_str());
+    let what = format!("the redirect at {} {what}", Server(url));
     let hint = "Open the address in a browser and give the one it ends at.";
     FetchFailure::new(FaultKind::Redirect, what, hint, Advice::GiveUp)
 }
 
 /// An answer with a status other than success.
-fn refused(host: &str, status: StatusCode, headers: &HeaderMap) -> FetchFailure {
+fn refused(host: Server<'_>, status: StatusCode, headers: &HeaderMap) -> FetchFailure {
     let (kind, hint, advice) = match status.as_u16() {
         404 | 410 => (FaultKind::NotFound, "Check the address; the page may have moved.", Advice::GiveUp),
         401 | 403 | 407 | 451 => (

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::{
     body::{self, Excess},
-    canonical::{HostKey, without_credentials},
+    canonical::{Server, without_credentials},
     failure::{Advice, FetchFailure},
     limits::FetchLimits,
     robots::{ROBOTS_CAP, Robots},
@@ -148,12 +148,12 @@ async fn read(web: &Web, page: &Url, private_allowed: bool) -> Result<Robots, Fe
     for _ in 0..=MAX_REDIRECTS {
         let here = url.host() == page.host();
         let response = web.get(&url, private_allowed && here).await?;
-        let (host, status) = (HostKey::of(&url), response.status());
+        let (host, status) = (Server(&url), response.status());
         match status.as_u16() {
             200..=299 => {
                 let cap = ROBOTS_CAP as u64;
                 let limits = FetchLimits { wire_bytes: 2 * cap, body_bytes: cap, ..web.limits.clone() };
-                let host = format!("{} (robots.txt)", host.as_str());
+                let host = format!("{host} (robots.txt)");
                 let body = body::read(response, &host, &limits, Excess::Cut).await?;
                 return Ok(Robots::parse(&body.bytes, ROBOT));
             }
@@ -166,10 +166,7 @@ async fn read(web: &Web, page: &Url, private_allowed: bool) -> Result<Robots, Fe
                 url = without_credentials(next);
             }
             429 | 500..=599 => {
-                let what = format!(
-                    "robots.txt of {} answered {status}, which asks robots to stay away",
-                    host.as_str()
-                );
+                let what = format!("robots.txt of {host} answered {status}, which asks robots to stay away");
                 let hint = "Run again later; the site is in trouble or wants fewer requests.";
                 let kind =
                     if status.as_u16() == 429 { FaultKind::RateLimited } else { FaultKind::HttpStatus };

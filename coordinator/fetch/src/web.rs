@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 use crate::{
-    canonical::HostKey,
+    canonical::Server,
     decode,
     failure::{Advice, FetchFailure, excerpt},
     limits::FetchLimits,
@@ -51,9 +51,8 @@ impl Web {
 
     /// The answer's head; its body is still to be read.
     pub(crate) async fn get(&self, url: &Url, private_allowed: bool) -> Result<Response, FetchFailure> {
-        let key = HostKey::of(url);
-        let host = key.as_str();
-        if !matches!(url.scheme(), "http" | "https") || host.is_empty() {
+        let host = Server(url);
+        if !matches!(url.scheme(), "http" | "https") || host.is_nameless() {
             let what = format!("`{}` is not an http or https address", excerpt(&crate::displayed(url)));
             return Err(FetchFailure::new(
                 FaultKind::BadSource,
@@ -91,7 +90,7 @@ impl Web {
         }
     }
 
-    fn no_answer(&self, host: &str, error: &reqwest::Error) -> FetchFailure {
+    fn no_answer(&self, host: Server<'_>, error: &reqwest::Error) -> FetchFailure {
         if let Some(refused) = cause::find::<AddressRefused>(error) {
             return address_refused(host, refused);
         }
@@ -154,7 +153,7 @@ fn client(
         .build()
 }
 
-fn address_refused(host: &str, refused: &AddressRefused) -> FetchFailure {
+fn address_refused(host: Server<'_>, refused: &AddressRefused) -> FetchFailure {
     let what = format!("{host} was not connected to: {refused}");
     let hint = "If that is meant, allow private addresses (--allow-private-addresses).";
     FetchFailure::new(FaultKind::AddressRefused, what, hint, Advice::GiveUp)

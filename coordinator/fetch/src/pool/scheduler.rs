@@ -14,7 +14,7 @@ use super::{
     settings::PoolSettings,
 };
 use crate::{
-    canonical::HostKey,
+    canonical::{HostKey, Server},
     door::{FetchRequest, Fetched, Terms},
     failure::{Advice, FetchFailure},
 };
@@ -28,7 +28,7 @@ use crate::{
 pub(crate) struct Scheduler<T> {
     settings: PoolSettings,
     names: HashMap<HostKey, HostId>,
-    hosts: HashMap<HostId, Slot<T>>,
+    hosts: BTreeMap<HostId, Slot<T>>,
     ready: BTreeSet<(usize, u64, HostId)>,
     sleeping: BTreeSet<(Instant, HostId)>,
     idle: BTreeSet<(u64, HostId)>,
@@ -89,7 +89,7 @@ impl<T> Scheduler<T> {
         Self {
             settings,
             names: HashMap::new(),
-            hosts: HashMap::new(),
+            hosts: BTreeMap::new(),
             ready: BTreeSet::new(),
             sleeping: BTreeSet::new(),
             idle: BTreeSet::new(),
@@ -391,10 +391,10 @@ fn account(
 
 /// The end of a document whose host was given up before its turn, or before its next attempt.
 fn given_up<T>(job: Job<T>, why: &FetchFailure, now: Instant) -> Action<T> {
-    let host = HostKey::of(&job.request.url);
+    let host = Server(&job.request.url);
     let failure = FetchFailure {
         kind: why.kind,
-        what: format!("{} was given up after failing again and again: {}", host.as_str(), why.what),
+        what: format!("{host} was given up after failing again and again: {}", why.what),
         hint: why.hint.clone(),
         advice: Advice::GiveUp,
         attempts: 0,

@@ -1,23 +1,21 @@
 //! The pool's task: it does what the [`Scheduler`] decides.
 
-use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc};
 
-use futures::FutureExt;
-use sheaf_common::{fault::FaultKind, shutdown::Shutdown};
+use sheaf_common::shutdown::Shutdown;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    task::{JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 
 use super::{
-    host::Ticket,
-    scheduler::{Action, HostId, Job, Scheduler},
+    crew::{Crew, Done, Work},
+    scheduler::{Action, Scheduler},
     settings::PoolSettings,
 };
 use crate::{
-    door::{Fetch, FetchRequest, Fetched, Terms},
-    failure::{Advice, FetchFailure},
+    door::{Fetch, FetchRequest, Fetched},
+    failure::FetchFailure,
 };
 
 /// Documents between the caller and the pool's window.
@@ -66,10 +64,9 @@ impl Pool {
         let (orders, input) = mpsc::channel(INPUT_CAPACITY);
         let (output, outcomes) = mpsc::channel(workers);
         let driver = Driver {
-            fetch: Arc::new(fetch),
             scheduler: Scheduler::new(settings),
             slots: Arc::new(Semaphore::new(workers)),
-            tasks: JoinSet::new(),
+            crew: Crew::new(fetch, workers, shutdown.clone()),
             output,
         };
         tokio::spawn(driver.run(input, shutdown));
@@ -106,30 +103,10 @@ impl<T> PoolOutput<T> {
 }
 
 struct Driver<F, T> {
-    fetch: Arc<F>,
     scheduler: Scheduler<T>,
     slots: Arc<Semaphore>,
-    tasks: JoinSet<Done<T>>,
+    crew: Crew<F, T>,
     output: mpsc::Sender<(Outcome<T>, Option<OwnedSemaphorePermit>)>,
-}
-
-/// What a task of the pool ends with.
-#[expect(clippy::large_enum_variant, reason = "nearly every task ends with the large one")]
-enum Done<T> {
-    Terms {
-        host: HostId,
-        ticket: Ticket,
-        terms: Result<Terms, FetchFailure>,
-    },
-    Download {
-        host: HostId,
-        ticket: Ticket,
-        job: Job<T>,
-        end: Result<Fetched, FetchFailure>,
-        slot: OwnedSemaphorePermit,
-    },
-    /// The program is stopping.
-    Stopped(Option<T>),
 }
 
 /// Nobody takes outcomes any more.
@@ -152,7 +129,7 @@ impl<F: Fetch, T: Send + 'static> Driver<F, T> {
         let output = self.output.clone();
         let (mut draining, mut abandoned) = (pin!(shutdown.draining().cancelled()), pin!(output.closed()));
         let mut open = true;
-        while open || self.scheduler.waiting() > 0 || !self.tasks.is_empty() {
+        while open || self.scheduler.waiting() > 0 || !self.crew.is_idle() {
             let now = Instant::now();
             let has_action = self.scheduler.has_action(now);
             let wake = self.scheduler.next_wake();
@@ -160,13 +137,13 @@ impl<F: Fetch, T: Send + 'static> Driver<F, T> {
                 biased;
                 () = &mut draining => return Ok(()),
                 () = &mut abandoned => return Err(Abandoned),
-                Some(done) = self.tasks.join_next() => self.take_in(done).await?,
+                Some(done) = self.crew.next() => self.take_in(done).await?,
                 // Reading ahead comes before starting, so that the choice is among many hosts.
                 order = input.recv(), if open && self.scheduler.has_room() => match order {
                     Some(order) => self.scheduler.offer(order.request, order.payload, Instant::now()),
                     None => open = false,
                 },
-                Ok(slot) = Arc::clone(&self.slots).acquire_owned(), if has_action => self.act(slot, shutdown).await?,
+                Ok(slot) = Arc::clone(&self.slots).acquire_owned(), if has_action => self.act(slot).await?,
                 () = sleep_until(wake.unwrap_or(now)), if wake.is_some() && !has_action => {}
             }
         }
@@ -180,7 +157,7 @@ impl<F: Fetch, T: Send + 'static> Driver<F, T> {
         while let Some(order) = input.recv().await {
             self.tell(Outcome::HandedBack(order.payload), None).await?;
         }
-        while let Some(done) = self.tasks.join_next().await {
+        while let Some(done) = self.crew.next().await {
             self.take_in(done).await?;
             self.hand_back_waiting().await?;
         }
@@ -195,45 +172,30 @@ impl<F: Fetch, T: Send + 'static> Driver<F, T> {
     }
 
     /// Does the next thing, in this slot.
-    async fn act(&mut self, slot: OwnedSemaphorePermit, shutdown: &Shutdown) -> Result<(), Abandoned> {
-        let fetch = Arc::clone(&self.fetch);
-        let shutdown = shutdown.clone();
+    async fn act(&mut self, slot: OwnedSemaphorePermit) -> Result<(), Abandoned> {
         match self.scheduler.next(Instant::now()) {
             Some(Action::Fail { payload, failure }) => {
                 return self.tell(Outcome::Failed(payload, failure), Some(slot)).await;
             }
             Some(Action::Ask { host, ticket, request }) => {
-                self.tasks.spawn(async move {
-                    let _slot = slot;
-                    tokio::select! {
-                        () = shutdown.draining().cancelled() => Done::Stopped(None),
-                        terms = caught(fetch.terms(request)) => Done::Terms { host, ticket, terms },
-                    }
-                });
+                self.crew.give(Work::Ask { host, ticket, request, slot });
             }
             Some(Action::Start { host, ticket, job }) => {
-                self.tasks.spawn(async move {
-                    tokio::select! {
-                        () = shutdown.stopping().cancelled() => Done::Stopped(Some(job.payload)),
-                        end = caught(fetch.fetch(job.request.clone())) => {
-                            Done::Download { host, ticket, job, end, slot }
-                        }
-                    }
-                });
+                self.crew.give(Work::Download { host, ticket, job, slot });
             }
             None => {}
         }
         Ok(())
     }
 
-    async fn take_in(&mut self, done: Result<Done<T>, JoinError>) -> Result<(), Abandoned> {
+    async fn take_in(&mut self, done: Done<T>) -> Result<(), Abandoned> {
         let now = Instant::now();
         match done {
-            Ok(Done::Terms { host, ticket, terms }) => {
+            Done::Terms { host, ticket, terms } => {
                 self.scheduler.terms(host, ticket, terms, now, fastrand::f64());
                 Ok(())
             }
-            Ok(Done::Download { host, ticket, job, end, slot }) => {
+            Done::Download { host, ticket, job, end, slot } => {
                 match self.scheduler.finished(host, ticket, job, end, now, fastrand::f64()) {
                     Some((payload, Ok(fetched))) => {
                         self.tell(Outcome::Fetched(payload, fetched), Some(slot)).await
@@ -244,9 +206,8 @@ impl<F: Fetch, T: Send + 'static> Driver<F, T> {
                     None => Ok(()),
                 }
             }
-            Ok(Done::Stopped(Some(payload))) => self.tell(Outcome::HandedBack(payload), None).await,
-            // Panics are caught inside of the tasks, so one fails only when the runtime is going down.
-            Ok(Done::Stopped(None)) | Err(_) => Ok(()),
+            Done::Stopped(Some(payload)) => self.tell(Outcome::HandedBack(payload), None).await,
+            Done::Stopped(None) => Ok(()),
         }
     }
 
@@ -258,12 +219,4 @@ impl<F: Fetch, T: Send + 'static> Driver<F, T> {
     ) -> Result<(), Abandoned> {
         self.output.send((outcome, slot)).await.map_err(|_| Abandoned)
     }
-}
-
-/// Turns a panic of a download into its failure, so that every document has an outcome.
-async fn caught<R>(download: impl Future<Output = Result<R, FetchFailure>>) -> Result<R, FetchFailure> {
-    AssertUnwindSafe(download).catch_unwind().await.unwrap_or_else(|_| {
-        let hint = "This is a fault in Sheaf; please report it with the address.";
-        Err(FetchFailure::new(FaultKind::Internal, "the download crashed", hint, Advice::GiveUp))
-    })
 }

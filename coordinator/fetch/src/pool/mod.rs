@@ -1,5 +1,6 @@
 //! Many downloads at once, none of which holds up the others.
 
+mod crew;
 mod driver;
 mod host;
 mod scheduler;

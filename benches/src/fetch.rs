@@ -54,7 +54,7 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
     let out = folder.path().join("out");
     fs::create_dir(&out)?;
     let nginx = Nginx::start(folder.path(), pages)?;
-    for (written, share) in [(Some(out.as_path()), 0.4), (None, 0.25)] {
+    for (written, share) in [(Some(out.as_path()), 0.3), (None, 0.15)] {
         let (bare, pool) =
             runtime.block_on(compare(bench, share, &nginx.urls, rounds, written, &mut sheet))?;
         let rate = |side: &Side| side.seconds.map(|seconds| pages as f64 / seconds);
@@ -167,7 +167,7 @@ async fn slow_answers(bench: &Bench, pages: usize, rounds: usize, sheet: &mut Sh
     let ideal = (DELAY * pages.div_ceil(AT_ONCE) as u32).as_secs_f64();
     let right = |page| digest(&nginx::page_text(page as usize));
     let (mut bare, mut pool) = (Figures::default(), Figures::default());
-    for _ in bench.rounds(rounds.min(5), 0.35) {
+    for _ in bench.rounds(rounds.min(5), 0.55) {
         // They wait: at once they do not stand in each other's way.
         let (one, other) = tokio::join!(bare_loop(&urls, None), through_the_pool(&urls, None));
         let (one, other) = (one?, other?);

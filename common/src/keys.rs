@@ -32,7 +32,7 @@ pub struct ShardKeys {
     pub pushed: String,
     /// Bitmap: whether the document is terminal.
     pub done: String,
-    /// Hash: what happened so far, and bytes of unfinished jobs.
+    /// Hash: what happened so far, bytes of unfinished jobs, and when Redis was away.
     pub counters: String,
     /// Set: sequences whose body has a key of its own.
     pub bodies: String,

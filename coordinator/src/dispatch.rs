@@ -26,10 +26,9 @@ use crate::{
 const TICK: Duration = Duration::from_millis(500);
 /// How long the last look may take: a Redis that is away then is not waited for.
 const LAST_LOOK: Duration = Duration::from_secs(5);
-/// A lost worker's jobs are taken back when their leases were not extended for so long: three heartbeats.
+/// A lost worker's jobs are taken back when their leases were not extended for so long, in which Redis was there and the
+/// run was looked after: three heartbeats.
 const SILENT: Duration = Duration::from_secs(3);
-/// After its start a coordinator knows no worker yet: those that live register again within this time.
-const REUNION: Duration = Duration::from_secs(2);
 /// Losses of Redis, on their way to being done again.
 pub(crate) const LOSSES: usize = 8;
 
@@ -102,7 +101,7 @@ impl Tender {
             *connections = now_connected;
         }
         queue.reclaim().await?;
-        for worker in self.lost_workers(begun).await? {
+        for worker in self.lost_workers().await? {
             let jobs = queue.reclaim_from(&worker, SILENT).await?;
             if jobs > 0 {
                 tracing::warn!(%worker, jobs, "the jobs of a lost worker were taken back");
@@ -119,15 +118,16 @@ impl Tender {
         Ok(())
     }
 
-    /// Workers that the fleet has lost, and those that hold jobs and have not registered since this coordinator began.
-    async fn lost_workers(&self, begun: Instant) -> Result<HashSet<WorkerId>, QueueError> {
+    /// Workers that the fleet has lost, and those that hold jobs and do not register.
+    ///
+    /// A coordinator that was just started knows no worker yet. Those that live extend their leases until they have
+    /// registered again, and lose nothing.
+    async fn lost_workers(&self) -> Result<HashSet<WorkerId>, QueueError> {
         let mut lost: HashSet<WorkerId> = self.dispatch.fleet.lost().into_iter().collect();
-        if begun.elapsed() >= REUNION {
-            let snapshot = self.dispatch.fleet.snapshots().borrow().clone();
-            let known: HashSet<_> = snapshot.workers.into_iter().map(|entry| entry.worker).collect();
-            let holding = self.dispatch.queue.holders().await?;
-            lost.extend(holding.into_iter().filter(|worker| !known.contains(worker)));
-        }
+        let snapshot = self.dispatch.fleet.snapshots().borrow().clone();
+        let known: HashSet<_> = snapshot.workers.into_iter().map(|entry| entry.worker).collect();
+        let holding = self.dispatch.queue.holders().await?;
+        lost.extend(holding.into_iter().filter(|worker| !known.contains(worker)));
         Ok(lost)
     }
 

@@ -71,7 +71,7 @@ pub trait JobQueue: Send + Sync + 'static {
     fn reclaim(&self) -> impl Future<Output = Result<usize, QueueError>> + Send;
 
     /// The same for the jobs of one worker that is known to be gone, as soon as it has not extended their leases for
-    /// `silent`. Returns how many were taken back.
+    /// `silent`, in which the queue was there to extend them. Returns how many were taken back.
     fn reclaim_from(
         &self,
         worker: &WorkerId,

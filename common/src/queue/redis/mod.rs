@@ -15,9 +15,11 @@
 //! | `courier` | many callers, few round trips |
 //! | `operation` | what is behind the door's operations, but for |
 //! | `lease` | delivery to one worker, |
-//! | `stray` | what was delivered and nobody works on, and |
+//! | `stray` | what was delivered and nobody works on, |
+//! | `absence` | when Redis was away, which is no worker's silence, and |
 //! | `ledger` | what a coordinator asks of a run: what Redis holds, what it gave up |
 
+mod absence;
 mod body;
 mod bulk;
 mod courier;
@@ -123,8 +125,8 @@ struct Core {
     cursors: Mutex<Cursors>,
     /// One collector at a time.
     gathering: tokio::sync::Mutex<()>,
-    /// Since when Redis answers without a break, as far as reclaiming has seen.
-    steady: Mutex<(u64, Instant)>,
+    /// The last look whether Redis is there: how often `main` had connected by then, and when its answer came.
+    looked: Mutex<Option<(u64, Instant)>>,
 }
 
 /// How far outcomes were collected.
@@ -186,13 +188,14 @@ impl RedisQueue {
             leasing: Arc::default(),
             cursors: Mutex::new(Cursors { at: vec![0; shards.len()], age: 0 }),
             gathering: tokio::sync::Mutex::default(),
-            steady: Mutex::new((0, Instant::now())),
+            looked: Mutex::default(),
             shards,
             main,
         });
         core.begin(make).await?;
-        // From now on it is known whether Redis was away.
-        core.is_steady(Duration::ZERO);
+        if make {
+            core.look_first().await?;
+        }
         let (pushing, committing) = (core.clone(), core.clone());
         Ok(Self {
             pushes: Arc::new(Courier::start(move |parcels| {
@@ -322,16 +325,10 @@ impl JobQueue for RedisQueue {
     }
 
     async fn reclaim(&self) -> Result<usize, QueueError> {
-        if !self.core.is_steady(self.core.limits.lease / 3) {
-            return Ok(0);
-        }
         self.core.reclaim(None, self.core.limits.lease).await
     }
 
     async fn reclaim_from(&self, worker: &WorkerId, silent: Duration) -> Result<usize, QueueError> {
-        if !self.core.is_steady(silent) {
-            return Ok(0);
-        }
         self.core.reclaim(Some(worker), silent).await
     }
 

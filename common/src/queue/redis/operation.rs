@@ -7,24 +7,28 @@ use std::{
 };
 
 use futures::future::join_all;
-use redis::{Cmd, cmd};
+use redis::Cmd;
 use tokio::time::Instant;
 
 use super::{
-    Core, Finished, Lease, TAKEN_BACK, entry_id,
+    Core, Finished, Lease, TAKEN_BACK,
+    absence::Absences,
+    entry_id,
     parcel::Parcel,
-    script::{COMMIT, EXTEND, OPEN, PUSH, RECLAIM, RELEASE},
+    script::{COMMIT, EXTEND, LOOK, OPEN, PUSH, RECLAIM, RELEASE},
     shard_of,
 };
 use crate::{
     id::{AttemptToken, WorkerId},
     keys::{GROUP, LANES, ShardKeys},
     queue::{Commit, DEATHS_TO_POISON, ERRORS_TO_POISON, QueueError},
-    redis::{Link, RedisError},
+    redis::{Link, Patience, RedisError},
 };
 
-/// An answer that takes longer than this, and than a third of a lease, comes from a Redis that was hanging.
+/// An answer that takes longer than this comes from a Redis that was hanging: a heartbeat is missed by then.
 const AT_ONCE: Duration = Duration::from_secs(1);
+/// Sent once: who asks wants to know when it fails.
+const ONCE: Patience = Patience::For(Duration::ZERO);
 /// Leases extended in one script: Lua takes only some 7,900 arguments to a command.
 const EXTENDED: usize = 1_000;
 
@@ -228,22 +232,22 @@ impl Core {
         Ok(tokens.iter().zip(codes).filter(|(_, code)| *code == 0).map(|(token, _)| *token).collect())
     }
 
+    /// Takes back the jobs of `worker`, or of all, that nobody has extended for `silent` while Redis was there.
     pub(super) async fn reclaim(
         &self,
         worker: Option<&WorkerId>,
         silent: Duration,
     ) -> Result<usize, QueueError> {
+        let known = self.known_there();
         let mut all_taken = 0;
         for keys in &self.shards {
+            let since = self.look(keys, known).await?.since(silent);
             let mut all: Vec<&str> = keys.lanes.iter().map(String::as_str).collect();
             all.extend([keys.results.as_str(), &keys.dead, &keys.done, &keys.counters]);
             let arguments = |command: &mut Cmd| {
-                command.arg(GROUP).arg(self.shards.len()).arg(silent.as_millis() as u64).arg(TAKEN_BACK);
+                command.arg(GROUP).arg(self.shards.len()).arg(since.as_millis() as u64).arg(TAKEN_BACK);
                 command.arg(DEATHS_TO_POISON).arg(worker.map_or("", WorkerId::as_str));
             };
-            if !self.answers(&keys.counters).await? {
-                return Ok(all_taken);
-            }
             loop {
                 let (taken, dead, lost, more): (usize, usize, usize, u8) =
                     RECLAIM.run(&self.main, &all, arguments).await?;
@@ -265,27 +269,46 @@ impl Core {
         Ok(all_taken)
     }
 
-    /// Whether Redis answers at once. What is sent to one that hangs is carried out when it goes on, before anybody's
-    /// heartbeat: nobody may be taken for dead by it.
-    async fn answers(&self, key: &str) -> Result<bool, QueueError> {
-        let asked = Instant::now();
-        let _there: u8 = self.main.query("asking whether it answers", cmd("EXISTS").arg(key)).await?;
-        let at_once = asked.elapsed() < (self.limits.lease / 3).max(AT_ONCE);
-        if !at_once {
-            let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
-            *steady = (self.main.connections(), Instant::now());
+    /// Begins to know when Redis is there. What is known of it from a coordinator before stays; that nobody looked since is
+    /// an absence.
+    pub(super) async fn look_first(&self) -> Result<(), QueueError> {
+        let known = self.known_there();
+        for keys in &self.shards {
+            self.look(keys, known).await?;
         }
-        Ok(at_once)
+        Ok(())
     }
 
-    /// Whether Redis has answered for `period`, in which every worker that lives has extended its leases. While Redis is
-    /// away nobody can, and nobody's death should be made of it.
-    pub(super) fn is_steady(&self, period: Duration) -> bool {
-        let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = self.main.connections();
-        if self.main.away().borrow().is_some() || steady.0 != made {
-            *steady = (made, Instant::now());
-        }
-        steady.1.elapsed() >= period
+    /// Sees that Redis is there, which it was for `known` before, and tells when it was not.
+    ///
+    /// A look that is sent to a Redis that hangs is carried out when it goes on, before anybody's heartbeat: it finds that
+    /// more time has passed than was known.
+    async fn look(&self, keys: &ShardKeys, known: Duration) -> Result<Absences, QueueError> {
+        let looked = async |link: &Link, known: Duration| {
+            let arguments = |command: &mut Cmd| {
+                command.arg(known.as_millis() as u64);
+            };
+            LOOK.run::<Vec<u64>>(link, &[&keys.counters], arguments).await
+        };
+        // What has to be tried again has found Redis away: nothing is known of the time before.
+        let answer = match looked(&self.main.patient(ONCE), known).await {
+            Ok(answer) => answer,
+            Err(_) => looked(&self.main, Duration::ZERO).await?,
+        };
+        *self.looked() = Some((self.main.connections(), Instant::now()));
+        Absences::read(&answer)
+    }
+
+    /// For how long before a look that is sent now Redis was there, for all that this process knows: since its last look, if
+    /// the connection is still the same, and as long as an answer may take.
+    fn known_there(&self) -> Duration {
+        let is_there = self.main.away().borrow().is_none();
+        let connections = self.main.connections();
+        let looked = self.looked().filter(|(then, _)| is_there && *then == connections);
+        looked.map_or(Duration::ZERO, |(_, at)| at.elapsed() + AT_ONCE)
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Option<(u64, Instant)>> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,6 +21,7 @@ scripts! {
     PROMOTE: "making due jobs ready", "promote.lua";
     COMMIT: "committing outcomes", "commit.lua";
     RELEASE: "giving a job back", "back.lua", "release.lua";
+    LOOK: "looking whether Redis is there", "look.lua";
     RECLAIM: "taking back the jobs of silent workers", "back.lua", "reclaim.lua";
     EXTEND: "extending leases", "extend.lua";
     COUNTS: "counting jobs", "counts.lua";

@@ -22,8 +22,9 @@ use crate::{
     recorder::InFlight,
 };
 
-/// How often the fleet's run is looked after.
-const TICK: Duration = Duration::from_millis(500);
+/// How often the fleet's run is looked after. When Redis or the coordinator was away, nobody knows since when more exactly
+/// than this, and a lost worker's jobs wait so much longer.
+const TICK: Duration = Duration::from_millis(250);
 /// How long the last look may take: a Redis that is away then is not waited for.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 /// A lost worker's jobs are taken back when their leases were not extended for so long, in which Redis was there and the

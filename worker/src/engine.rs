@@ -9,7 +9,7 @@ use std::{
 };
 
 use sheaf_common::{
-    fault::{Fault, FaultKind},
+    fault::{Fault, FaultKind, said},
     job::{AnalysisOptions, Job},
     mode::Mode,
     record::Finding,
@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use crate::{
     analyst,
     child::{ChildCommand, ChildPool},
+    threads::Threads,
 };
 
 /// Caps on the analysis of one document.
@@ -45,6 +46,7 @@ pub struct Engine {
     children: ChildPool,
     /// Documents under analysis; those that wait for a model are not.
     busy: Arc<Semaphore>,
+    threads: Arc<Threads>,
     /// Threads that ran out of time and cannot be killed.
     abandoned: AtomicUsize,
 }
@@ -64,13 +66,15 @@ impl Engine {
             limits,
             children: ChildPool::new(command, limits),
             busy: Arc::new(Semaphore::new(if mode == Mode::Sync { 1 } else { limits.slots.max(1) })),
+            threads: Threads::new(limits.slots.max(1)),
             abandoned: AtomicUsize::new(0),
         }
     }
 
-    /// The same, sharing its slots with the engines of other runs in the same process.
+    /// The same, sharing its slots and threads with the engines of other runs in the same process.
     #[must_use]
-    pub fn sharing(mut self, busy: Arc<Semaphore>) -> Self {
+    pub(crate) fn sharing(mut self, busy: Arc<Semaphore>, threads: Arc<Threads>) -> Self {
+        self.threads = threads;
         if self.mode != Mode::Sync {
             self.busy = busy;
         }
@@ -114,8 +118,15 @@ impl Engine {
     }
 
     async fn on_a_thread(&self, job: &Job, options: AnalysisOptions) -> Result<Finding, Fault> {
-        let owned = Arc::new(job.clone());
-        let work = tokio::task::spawn_blocking(move || analyst::analyse(&owned, options));
+        let owned = job.clone();
+        let begun = self.threads.begin(move || analyst::analyse(&owned, options));
+        let work = begun.map_err(|error| {
+            Fault::new(
+                FaultKind::Internal,
+                format!("no thread could be started to analyse this document: {}", said(&error)),
+                "check ulimit -u and the memory that is left, or analyse fewer documents at once",
+            )
+        })?;
         match tokio::time::timeout(self.limits.parse_timeout, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Fault::new(

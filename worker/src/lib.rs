@@ -3,7 +3,7 @@
 //! ```text
 //!  JobQueue ──lease──► intake ──job──► engine ──► parse ──► rules ──finding──► reviewer ──► commit ──► JobQueue
 //!              ▲          │               │                                       │
-//!              └─extend── heartbeat       ├─ thread: the blocking pool,           └─ a model, where the rules
+//!              └─extend── heartbeat       ├─ thread: one of its own,              └─ a model, where the rules
 //!                         (own thread)    │          under a watchdog                are unsure
 //!                                         └─ child:  a process with caps, killed when it breaks one
 //! ```
@@ -23,6 +23,7 @@
 //! | [`models`] | which models may be asked, and the client that asks them |
 //! | [`reviewer`] | asks a model for what the rules are unsure of |
 //! | [`session`] | the worker's end of the fleet: registers, reports, takes orders |
+//! | `threads` | threads on which documents are analysed |
 
 pub mod analyst;
 pub mod caches;
@@ -37,6 +38,7 @@ pub mod load;
 pub mod models;
 pub mod reviewer;
 pub mod session;
+mod threads;
 
 pub use engine::{Engine, EngineLimits};
 pub use intake::{Leave, Worker};

@@ -34,10 +34,6 @@ use crate::{
     status,
 };
 
-/// Stack of the runtime's threads, in bytes: the blocking pool parses pages nested up to the parser's trusted depth.
-/// Only what is touched becomes resident.
-const STACK_BYTES: usize = 16 << 20;
-
 pub(super) fn main(arguments: &RunArguments, lookup: Arc<dyn Lookup>) -> Exit {
     telemetry::start_on_stderr(arguments.log_format.into(), arguments.verbose);
     let sources = match sources(arguments) {
@@ -50,16 +46,14 @@ pub(super) fn main(arguments: &RunArguments, lookup: Arc<dyn Lookup>) -> Exit {
     };
     // Parsers may panic on hostile input; that is caught and becomes the document's error.
     std::panic::set_hook(Box::new(|panic| tracing::debug!(%panic, "a panic was caught")));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
-    let runtime = match runtime {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             return complain(&format!("the runtime could not be started: {error}; check ulimit -u and -n"));
         }
     };
     let exit = runtime.block_on(start(arguments, sources, models, lookup));
-    // A parser that hangs on a thread of the blocking pool must not keep the program.
+    // What hangs on a thread of the blocking pool must not keep the program.
     runtime.shutdown_background();
     exit
 }

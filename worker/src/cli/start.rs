@@ -25,8 +25,6 @@ use crate::{
     session::{JoinError, Session, SessionSettings},
 };
 
-/// Stack of the runtime's threads, in bytes: the blocking pool parses pages nested up to the parser's trusted depth.
-const STACK_BYTES: usize = 16 << 20;
 /// How long giving back and telling what was spent may take after a stop.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 pub(super) fn main(arguments: &StartArguments) -> ExitCode {
@@ -37,9 +35,7 @@ pub(super) fn main(arguments: &StartArguments) -> ExitCode {
     };
     // Parsers may panic on hostile input; that is caught and becomes the document's error.
     std::panic::set_hook(Box::new(|panic| tracing::debug!(%panic, "a panic was caught")));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
-    let runtime = match runtime {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let message =
@@ -48,7 +44,7 @@ pub(super) fn main(arguments: &StartArguments) -> ExitCode {
         }
     };
     let ended = runtime.block_on(start(arguments, settings));
-    // A parser that hangs on a thread of the blocking pool must not keep the program.
+    // What hangs on a thread of the blocking pool must not keep the program.
     runtime.shutdown_background();
     match ended {
         Ok(()) => ExitCode::from(LEFT),

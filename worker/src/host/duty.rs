@@ -23,6 +23,7 @@ use crate::{
     Engine, EngineLimits, Leave, Policy, Reviewer, Worker, caches,
     heartbeat::Heartbeat,
     models::{self, Prices, Sharing},
+    threads::Threads,
 };
 
 /// How long an operation of the queue is tried again. After it, the leases have run out and the work is dropped.
@@ -43,6 +44,7 @@ pub(super) struct Duty {
     pub(super) settings: Arc<HostSettings>,
     pub(super) assignment: Assignment,
     pub(super) busy: Arc<Semaphore>,
+    pub(super) threads: Arc<Threads>,
     pub(super) paused: watch::Receiver<bool>,
     pub(super) share: watch::Receiver<u32>,
     /// Nothing more is pushed to the run's queue.
@@ -126,8 +128,8 @@ impl Duty {
             parse_timeout: assignment.parse_timeout,
             parse_memory_bytes: assignment.parse_memory_bytes,
         };
-        let engine =
-            Engine::new(assignment.mode, limits, self.settings.child.clone()).sharing(self.busy.clone());
+        let engine = Engine::new(assignment.mode, limits, self.settings.child.clone())
+            .sharing(self.busy.clone(), self.threads.clone());
         self.status.begin(&run, heartbeat.clone());
         let worker = Worker {
             id: self.settings.worker.clone(),

@@ -26,7 +26,7 @@ use tokio::{
 
 use self::duty::Duty;
 pub use self::status::Status;
-use crate::child::ChildCommand;
+use crate::{child::ChildCommand, threads::Threads};
 
 /// What is the same for every run of a worker.
 #[derive(Debug, Clone)]
@@ -60,6 +60,8 @@ pub struct Host {
     shutdown: Shutdown,
     /// Documents under analysis, over all runs.
     busy: Arc<Semaphore>,
+    /// On which they are analysed.
+    threads: Arc<Threads>,
     paused: watch::Sender<bool>,
     /// How many workers share the limits of keys.
     share: watch::Sender<u32>,
@@ -83,6 +85,7 @@ impl Host {
     pub fn new(settings: HostSettings, status: Arc<Status>, shutdown: Shutdown) -> Self {
         Self {
             busy: Arc::new(Semaphore::new(settings.slots.max(1))),
+            threads: Threads::new(settings.slots.max(1)),
             settings: Arc::new(settings),
             shutdown,
             paused: watch::Sender::new(false),
@@ -152,6 +155,7 @@ impl Host {
             settings: self.settings.clone(),
             assignment: assignment.clone(),
             busy: self.busy.clone(),
+            threads: self.threads.clone(),
             paused: self.paused.subscribe(),
             share: self.share.subscribe(),
             closing: closing.subscribe(),

@@ -1,6 +1,6 @@
 //! One job to one finding: parse, then rules.
 //!
-//! Both steps are pure functions; this is the only place that times them. It runs unchanged on the blocking pool and
+//! Both steps are pure functions; this is the only place that times them. It runs unchanged on a thread and
 //! in a child process, which is why all modes give the same results.
 
 use std::{

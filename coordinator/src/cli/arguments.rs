@@ -264,7 +264,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 pub(super) enum ModeArgument {
     /// One document after the other, in order: for debugging
     Sync,
-    /// Many in flight on the async runtime, CPU work on its blocking pool
+    /// Many in flight on the async runtime, CPU work on threads of its own
     Async,
     /// Each document in a child process that can be killed: for hostile documents
     Process,

@@ -95,7 +95,7 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
         );
         Ok(())
     };
-    waits.compare(bench, at, rounds, 0.28, &mut sheet, verify)?;
+    waits.compare(bench, at, rounds, 0.31, &mut sheet, verify)?;
 
     let generated = Set { documents: settings.pages as usize, paragraphs: PARAGRAPHS, seed: 17 };
     let set = if let Some(set) = &settings.set {
@@ -122,7 +122,7 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
         }
         Ok(())
     };
-    computes.compare(bench, at, rounds, 0.4, &mut sheet, verify)?;
+    computes.compare(bench, at, rounds, 0.37, &mut sheet, verify)?;
 
     let latency_ms = TASK.as_millis() as u64;
     let provider = Provider::start(provider::Settings { latency_ms, ..provider::Settings::default() })?;

@@ -226,16 +226,18 @@ fn joined(gathering: JoinHandle<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
-
     use super::*;
 
     /// A peer whose script is this.
     fn peer(script: &str, rounds: usize) -> Peer {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("measure");
-        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by a process of its own: what has just been written here, a process that another test starts in that
+        // moment may hold open, and no such file can be run.
+        let written = Command::new("sh")
+            .args(["-c", "printf '#!/bin/sh\\n%s\\n' \"$0\" > measure && chmod 755 measure", script])
+            .current_dir(folder.path())
+            .status();
+        assert!(written.unwrap().success());
         let peers = Peers::find(Some(folder.path())).unwrap();
         let keys = || Ok(vec![("jobs", "7".to_owned())]);
         Peer::measure(Some(&peers), "rq", "queue", rounds, Duration::from_secs(20), keys, || Ok(()))

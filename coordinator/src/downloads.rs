@@ -322,6 +322,7 @@ impl<Q: JobQueue> Downloads<Q> {
 
     /// Has documents done for themselves that waited for the answer of one that had its record already.
     fn do_again(&self, waiting: Vec<Copy>) {
+        // Nobody takes them when the run has ended.
         let Some(lost) = self.lost.as_ref().and_then(mpsc::WeakSender::upgrade) else { return };
         let again: Vec<_> = waiting.into_iter().map(|copy| copy.accepted).collect();
         if !again.is_empty() {

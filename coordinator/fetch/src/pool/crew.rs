@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::pool::{host::Host, settings::PoolSettings};
 
-    /// Crashes for the host `crash`, at once or when it is waited for.
+    /// Crashes at `/at-once`, and at `/later` when it is waited for.
     struct Crashing;
 
     impl Fetch for Crashing {

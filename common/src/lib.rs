@@ -16,7 +16,7 @@
 //! | [`fleet`] | workers that register with a coordinator: what the two say, and the `Fleet` door |
 //! | [`wire`] | the one conversion between domain types and protobuf |
 //! | [`backoff`], [`shutdown`], [`telemetry`] | waiting between attempts, stopping in two steps, logging |
-//! | [`heap`] | what the allocator keeps |
+//! | [`threads`], [`heap`] | threads for work that would block, what the allocator keeps |
 
 pub mod analysis;
 pub mod backoff;
@@ -35,4 +35,5 @@ pub mod record;
 pub mod redis;
 pub mod shutdown;
 pub mod telemetry;
+pub mod threads;
 pub mod wire;

@@ -2,9 +2,6 @@
 //! each at once.
 
 use std::{
-    fs::{self, File},
-    io::Read,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,7 +26,7 @@ use crate::{
     folder::Accepted,
     progress::Tally,
     recorder::{Arrival, InFlight},
-    source::{Download, Location, no_file, unreadable},
+    source::{Download, Location, Reader},
 };
 
 /// Bytes from which hashing leaves the runtime's threads, and a document is analysed before others.
@@ -140,36 +137,25 @@ impl<Q: JobQueue> Downloads<Q> {
     /// Reads files, `max_workers` at once.
     async fn read_files(self: Arc<Self>, mut waiting: mpsc::Receiver<Accepted>, shutdown: Shutdown) {
         let slots = Arc::new(Semaphore::new(self.max_workers));
+        let reader = Reader::new(self.max_workers, self.max_bytes);
         while let Some(accepted) = waiting.recv().await {
             if shutdown.is_draining() {
                 self.give_back(&accepted);
                 continue;
             }
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            let downloads = self.clone();
+            let (downloads, reader) = (self.clone(), reader.clone());
             tokio::spawn(async move {
-                downloads.file(accepted).await;
+                downloads.file(accepted, &reader).await;
                 drop(slot);
             });
         }
     }
 
-    async fn file(&self, accepted: Accepted) {
+    async fn file(&self, accepted: Accepted, reader: &Reader) {
         let begun = Instant::now();
         self.tally.download_begun();
-        let (at, max_bytes) = (accepted.candidate.at.clone(), self.max_bytes);
-        let read = tokio::task::spawn_blocking(move || match &at {
-            Location::File(path) => read_file(path, max_bytes),
-            Location::Nowhere(fault) => Err(fault.clone()),
-            Location::Url(_) => Err(Fault::new(FaultKind::Internal, "an address was taken for a file", "")),
-        });
-        let read = read.await.unwrap_or_else(|_| {
-            Err(Fault::new(
-                FaultKind::Internal,
-                "the thread that read the file ended without an answer",
-                "run again",
-            ))
-        });
+        let read = reader.read(&accepted.candidate.at).await;
         let fetch_ms = milliseconds(begun.elapsed());
         self.tally.download_ended(read.as_ref().map_or(0, |body| body.len() as u64));
         let file_name = match &accepted.candidate.at {
@@ -356,28 +342,6 @@ impl<Q: JobQueue> Downloads<Q> {
         self.in_flight.leave(accepted.sequence);
         self.admission.add_permits(1);
     }
-}
-
-fn read_file(path: &Path, max_bytes: u64) -> Result<Bytes, Fault> {
-    let too_large = |bytes: u64| {
-        Fault::new(
-            FaultKind::TooLarge,
-            format!("the file has {bytes} bytes, the cap is {max_bytes}"),
-            "raise --max-document if the document is worth it",
-        )
-    };
-    if !fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
-        return Err(no_file());
-    }
-    let file = File::open(path).map_err(|error| unreadable(&error))?;
-    let length = file.metadata().map_err(|error| unreadable(&error))?.len();
-    if length > max_bytes {
-        return Err(too_large(length));
-    }
-    let mut body = Vec::with_capacity(length as usize);
-    // A file may grow while it is read, and some have no length.
-    file.take(max_bytes + 1).read_to_end(&mut body).map_err(|error| unreadable(&error))?;
-    if body.len() as u64 > max_bytes { Err(too_large(body.len() as u64)) } else { Ok(body.into()) }
 }
 
 fn unqueued(error: &QueueError) -> Fault {

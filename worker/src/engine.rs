@@ -13,6 +13,7 @@ use sheaf_common::{
     job::{AnalysisOptions, Job},
     mode::Mode,
     record::Finding,
+    threads::Threads,
 };
 
 use tokio::sync::Semaphore;
@@ -20,8 +21,10 @@ use tokio::sync::Semaphore;
 use crate::{
     analyst,
     child::{ChildCommand, ChildPool},
-    threads::Threads,
 };
+
+/// Stack of a thread that analyses, in bytes: pages are parsed on it, nested up to the parser's trusted depth.
+const STACK_BYTES: usize = 16 << 20;
 
 /// Caps on the analysis of one document.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +69,7 @@ impl Engine {
             limits,
             children: ChildPool::new(command, limits),
             busy: Arc::new(Semaphore::new(if mode == Mode::Sync { 1 } else { limits.slots.max(1) })),
-            threads: Threads::new(limits.slots.max(1)),
+            threads: analysis_threads(limits.slots.max(1)),
             abandoned: AtomicUsize::new(0),
         }
     }
@@ -145,6 +148,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// Threads for `most` documents under analysis at once.
+pub(crate) fn analysis_threads(most: usize) -> Arc<Threads> {
+    Threads::new("analysis", STACK_BYTES, most)
 }
 
 /// The fault of a document whose analysis ran into the wall-clock cap.

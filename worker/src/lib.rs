@@ -23,7 +23,6 @@
 //! | [`models`] | which models may be asked, and the client that asks them |
 //! | [`reviewer`] | asks a model for what the rules are unsure of |
 //! | [`session`] | the worker's end of the fleet: registers, reports, takes orders |
-//! | `threads` | threads on which documents are analysed |
 
 pub mod analyst;
 pub mod caches;
@@ -38,7 +37,6 @@ pub mod load;
 pub mod models;
 pub mod reviewer;
 pub mod session;
-mod threads;
 
 pub use engine::{Engine, EngineLimits};
 pub use intake::{Leave, Worker};

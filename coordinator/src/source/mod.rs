@@ -7,6 +7,7 @@ mod enumerate;
 mod filter;
 mod given;
 mod list;
+mod reader;
 mod sitemap;
 mod walk;
 
@@ -20,7 +21,7 @@ pub use enumerate::Download;
 pub use enumerate::Sources;
 pub use filter::{Filter, FilterError};
 pub use given::{Given, GivenError};
-pub(crate) use walk::{no_file, unreadable};
+pub(crate) use reader::Reader;
 
 /// A document that a source names, not yet known to be new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -66,7 +66,7 @@ fn not_a_file(path: &Path) -> Candidate {
 }
 
 /// The fault of what is neither file nor folder: to open it may wait for ever, to read it may never end.
-pub(crate) fn no_file() -> Fault {
+pub(super) fn no_file() -> Fault {
     Fault::new(
         FaultKind::Unreadable,
         "this is a device, a pipe or a socket, not a file",
@@ -75,7 +75,7 @@ pub(crate) fn no_file() -> Fault {
 }
 
 /// The fault of a file or folder that cannot be read.
-pub(crate) fn unreadable(error: &io::Error) -> Fault {
+pub(super) fn unreadable(error: &io::Error) -> Fault {
     match error.kind() {
         io::ErrorKind::NotFound => Fault::new(
             FaultKind::NotFound,

@@ -10,6 +10,7 @@ use sheaf_common::{
     queue::{QueueError, RedisLimits, RedisQueue},
     redis::{Connector, Link, Patience, RedisUrl},
     shutdown::Shutdown,
+    threads::Threads,
 };
 use sheaf_llm::{
     BatchSize, Ceilings, ClientSettings, Cost, NanoDollars, SharedBudget, SharedLimits, Stage, TokenUsage,
@@ -23,7 +24,6 @@ use crate::{
     Engine, EngineLimits, Leave, Policy, Reviewer, Worker, caches,
     heartbeat::Heartbeat,
     models::{self, Prices, Sharing},
-    threads::Threads,
 };
 
 /// How long an operation of the queue is tried again. After it, the leases have run out and the work is dropped.

@@ -18,6 +18,7 @@ use sheaf_common::{
     fleet::{Assignment, Budget, Intake, Order},
     id::{RunId, WorkerId},
     shutdown::Shutdown,
+    threads::Threads,
 };
 use tokio::{
     sync::{Semaphore, watch},
@@ -26,7 +27,7 @@ use tokio::{
 
 use self::duty::Duty;
 pub use self::status::Status;
-use crate::{child::ChildCommand, threads::Threads};
+use crate::{child::ChildCommand, engine::analysis_threads};
 
 /// What is the same for every run of a worker.
 #[derive(Debug, Clone)]
@@ -85,7 +86,7 @@ impl Host {
     pub fn new(settings: HostSettings, status: Arc<Status>, shutdown: Shutdown) -> Self {
         Self {
             busy: Arc::new(Semaphore::new(settings.slots.max(1))),
-            threads: Threads::new(settings.slots.max(1)),
+            threads: analysis_threads(settings.slots.max(1)),
             settings: Arc::new(settings),
             shutdown,
             paused: watch::Sender::new(false),

@@ -1,10 +1,10 @@
-//! Threads on which documents are analysed: no more than there are documents under analysis at once.
+//! Threads for what every document needs and the runtime's own threads cannot do: no more than pieces of work at once.
 //!
-//! Every thread that analyses keeps memory for itself: blocks that the C library holds ready for it, a search state for
-//! each compiled pattern, the deepest it ever had its stack. A pool that starts a thread whenever none happens to wait,
-//! as the runtime's own does, comes to several times as many threads as there is work for, and takes longer to get there
-//! the rarer the moments are in which it grows: its memory creeps with the length of the run. Here a thread is idle
-//! again before its answer is out, so that the next document finds it, and the one that rested least is taken first.
+//! Every thread keeps memory for itself: blocks that the C library holds ready for it, a search state for each compiled
+//! pattern, the deepest it ever had its stack. A pool that starts a thread whenever none happens to wait, as the runtime's
+//! own does, comes to several times as many threads as there is work for, and takes longer to get there the rarer the
+//! moments are in which it grows: its memory creeps with the length of the run. Here a thread is idle again before its
+//! answer is out, so that the next document finds it, and the one that rested least is taken first.
 
 use std::{
     io,
@@ -19,8 +19,6 @@ use std::{
 
 use tokio::sync::oneshot;
 
-/// Stack of a thread, in bytes: pages are parsed on it, nested up to the parser's trusted depth.
-const STACK_BYTES: usize = 16 << 20;
 /// How long a thread without work is kept.
 const IDLE_LIFE: Duration = Duration::from_secs(20);
 
@@ -28,13 +26,21 @@ type Work = Box<dyn FnOnce() + Send>;
 
 /// Threads that wait for work, and start when none does.
 #[derive(Debug)]
-pub(crate) struct Threads {
+pub struct Threads {
+    kind: Kind,
     /// Threads that may wait at the same time.
     most: usize,
-    idle_life: Duration,
     /// The one that rested least is the last.
     idle: Mutex<Vec<Thread>>,
     started: AtomicU64,
+}
+
+/// What the threads have in common.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    stack_bytes: usize,
+    idle_life: Duration,
 }
 
 /// Where a thread is given its work. It ends when this is dropped.
@@ -45,14 +51,14 @@ struct Thread {
 }
 
 impl Threads {
-    /// For work of which `most` pieces are under way at once. More may be begun, when some hang and are given up: their
-    /// threads are not kept.
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Self::kept_for(most, IDLE_LIFE)
+    /// Threads of that name, of at most 15 bytes, and stack for work of which `most` pieces are under way at once. More may
+    /// be begun, when some hang and are given up: their threads are not kept.
+    pub fn new(name: &'static str, stack_bytes: usize, most: usize) -> Arc<Self> {
+        Self::of(Kind { name, stack_bytes, idle_life: IDLE_LIFE }, most)
     }
 
-    fn kept_for(most: usize, idle_life: Duration) -> Arc<Self> {
-        Arc::new(Self { most, idle_life, idle: Mutex::default(), started: AtomicU64::new(0) })
+    fn of(kind: Kind, most: usize) -> Arc<Self> {
+        Arc::new(Self { kind, most, idle: Mutex::default(), started: AtomicU64::new(0) })
     }
 
     /// Begins `work`. What it makes comes out of the receiver; nothing does when it panics. It cannot be stopped: whoever
@@ -61,7 +67,7 @@ impl Threads {
     /// # Errors
     ///
     /// The system's, when no thread waits and none can be started.
-    pub(crate) fn begin<T: Send + 'static>(
+    pub fn begin<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<oneshot::Receiver<T>> {
@@ -89,8 +95,8 @@ impl Threads {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let (work, given) = sync_channel(1);
         let threads = Arc::downgrade(self);
-        let idle_life = self.idle_life;
-        thread::Builder::new().name("analysis".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+        let Kind { name, stack_bytes, idle_life } = self.kind;
+        thread::Builder::new().name(name.to_owned()).stack_size(stack_bytes).spawn(move || {
             serve(&given, idle_life, || {
                 if let Some(threads) = threads.upgrade() {
                     threads.idle().retain(|idle| idle.number != number);
@@ -133,13 +139,15 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_mins(1);
 
+    const KIND: Kind = Kind { name: "test", stack_bytes: 1 << 20, idle_life: IDLE_LIFE };
+
     fn started(threads: &Threads) -> u64 {
         threads.started.load(Ordering::Relaxed)
     }
 
     #[tokio::test]
     async fn one_thread_is_enough_for_one_piece_of_work_at_a_time() {
-        let threads = Threads::new(4);
+        let threads = Threads::of(KIND, 4);
         let mut used = HashSet::new();
         for _ in 0..1_000 {
             used.insert(threads.begin(|| thread::current().id()).unwrap().await.unwrap());
@@ -149,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_hangs_holds_up_no_other_and_its_thread_is_not_kept_beyond_the_most() {
-        let threads = Threads::new(1);
+        let threads = Threads::of(KIND, 1);
         let (end, ends) = mpsc::channel::<()>();
         let hanging = threads.begin(move || ends.recv().is_err()).unwrap();
         let second = threads.begin(|| 2).unwrap().await.unwrap();
@@ -161,7 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_panics_gives_no_answer_and_the_next_one_has_a_thread() {
-        let threads = Threads::new(1);
+        let threads = Threads::of(KIND, 1);
         let made = threads.begin(|| -> u8 { panic!("as a parser may") }).unwrap();
         assert!(made.await.is_err());
         assert_eq!(threads.begin(|| 3).unwrap().await.unwrap(), 3);
@@ -177,7 +185,7 @@ mod tests {
     #[tokio::test]
     async fn a_thread_ends_when_it_had_nothing_to_do_for_long_and_when_nobody_is_left_to_give_it_work() {
         for (idle_life, kept) in [(Duration::from_millis(1), true), (PATIENCE * 60, false)] {
-            let threads = Threads::kept_for(1, idle_life);
+            let threads = Threads::of(Kind { idle_life, ..KIND }, 1);
             let (hold, ended) = while_it_lives();
             threads.begin(hold).unwrap().await.unwrap();
             let threads = kept.then_some(threads);

@@ -1,7 +1,7 @@
 //! Which contents the run has met: the same bytes are analysed once.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -19,7 +19,7 @@ use crate::folder::{Accepted, Recorded, StoredSpan};
 /// two contents, because they are parsed in two ways.
 ///
 /// Half a SHA-256: two of 10⁹ contents meet by chance once in 10²⁰ runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ContentKey([u8; 16]);
 
 /// A document whose content another one has too.
@@ -45,7 +45,7 @@ pub(crate) enum Claim {
 #[derive(Debug)]
 pub(crate) struct Contents {
     /// Being analysed, each with the copies that wait. Bounded by how many documents are in flight.
-    in_flight: Mutex<HashMap<ContentKey, Vec<Copy>>>,
+    in_flight: Mutex<BTreeMap<ContentKey, Vec<Copy>>>,
     answered: Table<[u8; 16], StoredSpan>,
 }
 
@@ -95,7 +95,7 @@ impl Contents {
         self.in_flight().remove(&key).unwrap_or_default()
     }
 
-    fn in_flight(&self) -> MutexGuard<'_, HashMap<ContentKey, Vec<Copy>>> {
+    fn in_flight(&self) -> MutexGuard<'_, BTreeMap<ContentKey, Vec<Copy>>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

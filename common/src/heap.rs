@@ -1,4 +1,4 @@
-//! What the allocator keeps of memory that was given back.
+//! What the allocator keeps of memory that was freed.
 
 /// Blocks from which on memory goes back to the system when it is freed, in bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -21,5 +21,19 @@ pub fn keep_little() {
             libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
             libc::mallopt(libc::M_ARENA_MAX, heaps);
         }
+    }
+}
+
+/// Gives the system back all whole pages that are free, wherever they lie.
+///
+/// What is freed goes back by itself only at the end of a heap. After a long phase of much coming and going the rest lies
+/// in pieces between what is still in use, and the next phase, which asks for other sizes, takes new pages beside them.
+/// It goes through all that is free: for the end of such a phase.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[allow(unsafe_code, reason = "there is no safe way to ask for it")]
+    // SAFETY: malloc_trim may be called at any time by any thread; it changes nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }

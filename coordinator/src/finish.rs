@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde::Serialize;
+use sheaf_common::heap;
 use sheaf_report::{Draft, HtmlReport, MarkdownReport, Render, RunFacts, Summary, SummaryBuilder};
 use spill::DiskSpill;
 
@@ -34,6 +35,7 @@ pub fn finish(
     results: ResultsFile,
     facts: RunFacts,
 ) -> Result<Summary, FolderError> {
+    tidy(folder)?;
     let spill = DiskSpill::at(folder.state_file(SPILL));
     let unspilled = |error| folder.unwritten(".sheaf/report", error);
     let mut builder = SummaryBuilder::new(facts, spill).map_err(unspilled)?;
@@ -41,6 +43,7 @@ pub fn finish(
     let mut draft = builder.finish().map_err(unspilled)?;
     name_documents(folder, &mut draft).map_err(|error| folder.unwritten("results.jsonl", error))?;
     let summary = draft.summary();
+    tidy(folder)?;
     let pages: [&dyn Render; 2] = [&HtmlReport, &MarkdownReport];
     for page in pages {
         folder.write_whole(page.file_name(), page.render(&summary).as_bytes())?;
@@ -50,6 +53,14 @@ pub fn finish(
     run.push(b'\n');
     folder.write_whole("run.json", &run)?;
     Ok(summary)
+}
+
+/// Leaves the next step the memory that it would find after a short run, however long this one was: much came and went, and
+/// what is free lies in pieces.
+fn tidy(folder: &RunFolder) -> Result<(), FolderError> {
+    folder.tables().rest()?;
+    heap::give_back();
+    Ok(())
 }
 
 /// Gives the records of the documents that a report names to its draft once more.

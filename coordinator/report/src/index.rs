@@ -56,7 +56,7 @@ pub(crate) fn key(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// Gathers entries, in any order. Keeps 1 MiB of them in memory and the rest in a file, sixteen bytes each.
+/// Gathers entries, in any order. Keeps 512 KiB of them in memory and the rest in a file, sixteen bytes each.
 pub(crate) struct Index(Sorter);
 
 impl Index {

@@ -7,8 +7,8 @@ use std::{cmp::Reverse, collections::BinaryHeap, io};
 
 use crate::spill::SpillFile;
 
-/// Numbers that are sorted in memory at a time: 1 MiB.
-pub(crate) const BUFFER: usize = 1 << 16;
+/// Numbers that are sorted in memory at a time: 512 KiB.
+pub(crate) const BUFFER: usize = 1 << 15;
 /// Bytes of a number.
 const WIDTH: usize = 16;
 /// Numbers of a run that are read at a time, however many runs there are: fewer make many small reads.

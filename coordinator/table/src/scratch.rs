@@ -80,6 +80,14 @@ impl Scratch {
     pub fn table<K: Key, V: Field>(&self, what: &'static str) -> Result<Table<K, V>, TableError> {
         Table::create(self.file.clone(), what)
     }
+
+    /// Frees the cache: what is in it is written first. The tables stay as they are, and fill it again when they are used.
+    pub fn rest(&self) -> Result<(), TableError> {
+        self.file.with("all tables", Doing::Writing, |database| {
+            database.cache_flush()?;
+            database.execute_batch("PRAGMA shrink_memory")
+        })
+    }
 }
 
 /// What a statement is for.
@@ -142,6 +150,22 @@ fn remove(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tables_that_rested_have_all_they_had_and_take_more() {
+        let room = tempfile::tempdir().unwrap();
+        let scratch = Scratch::create(&room.path().join("tables")).unwrap();
+        let table = scratch.table::<u64, Vec<u8>>("things").unwrap();
+        for round in 0..3 {
+            for key in 0..1_000 {
+                table.put(round * 1_000 + key, &vec![round as u8; 100]).unwrap();
+            }
+            scratch.rest().unwrap();
+            let all: Vec<_> = table.scan().map(Result::unwrap).collect();
+            assert_eq!(all.len() as u64, (round + 1) * 1_000);
+            assert!(all.iter().all(|(key, value)| value == &vec![(key / 1_000) as u8; 100]));
+        }
+    }
 
     #[test]
     fn a_full_disk_is_said_and_nothing_is_believed_after_it() {

@@ -1,6 +1,10 @@
 //! What a document costs as the set grows: CPU in coordinator, worker and Redis, commands and bytes of Redis, memory.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -20,8 +24,9 @@ use crate::{
 
 /// How much more a document of the largest set may cost than one of the smallest.
 const FLAT: f64 = 1.1;
-/// Share of the time for the largest set; the smaller ones have as much each as is left.
-const LARGEST: f64 = 0.75;
+/// Runs over each of the smaller sets in a round, which count as one, their mean: what a process has used is told in
+/// hundredths of a second, and a run over a small set takes few.
+const SMALL: usize = 2;
 /// When a run is called stuck.
 const PATIENCE: Duration = Duration::from_mins(8);
 
@@ -73,13 +78,20 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
             figures: Default::default(),
         })
         .collect();
-    let smaller = sizes.len().saturating_sub(1);
-    for (place, size) in sizes.iter_mut().enumerate() {
-        let share = if place == smaller { LARGEST } else { (1.0 - LARGEST) / smaller as f64 };
-        for _ in bench.rounds(settings.rounds as usize, share) {
-            let set = Set { documents: size.documents, paragraphs: 1, seed: 31 };
-            let (ran, cost) = runtime.block_on(run(bench, &set, &mut sheet))?;
-            size.push(ran, cost);
+    let rounds = bench.rounds(settings.rounds as usize, 1.0);
+    let folder = tempfile::tempdir()?;
+    for size in &sizes {
+        size.set().write(&size.place(folder.path()))?;
+    }
+    let largest = sizes.len().saturating_sub(1);
+    // All sizes in each round: a machine that slows down is not taken for a cost that grows.
+    for _ in rounds {
+        for (place, size) in sizes.iter_mut().enumerate() {
+            let runs = if place == largest { 1 } else { SMALL };
+            let runs: Vec<_> = (0..runs)
+                .map(|_| runtime.block_on(run(bench, &size.set(), &size.place(folder.path()), &mut sheet)))
+                .collect::<Result<_, _>>()?;
+            size.push(&runs);
         }
     }
     rows(&mut sheet, &sizes);
@@ -87,34 +99,46 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
 }
 
 impl Size {
-    fn push(&mut self, ran: Ran, cost: Cost) {
-        let each = |seconds: f64| seconds * 1e6 / self.documents as f64;
-        let mebibytes = |bytes: f64| bytes / f64::from(1 << 20);
+    fn set(&self) -> Set {
+        Set { documents: self.documents, paragraphs: 1, seed: 31 }
+    }
+
+    /// Where the set is, below the folder of all sets.
+    fn place(&self, folder: &Path) -> PathBuf {
+        folder.join(self.documents.to_string())
+    }
+
+    /// A round: the mean of its runs.
+    fn push(&mut self, runs: &[(Ran, Cost)]) {
+        let mean = |value: &dyn Fn(&Ran, &Cost) -> f64| {
+            runs.iter().map(|(ran, cost)| value(ran, cost)).sum::<f64>() / runs.len() as f64
+        };
+        let each = 1e6 / self.documents as f64;
+        let mebibyte = f64::from(1 << 20);
         let values = [
-            each(ran.coordinator_cpu),
-            each(ran.worker_cpu),
-            cost.cpu_us(),
-            cost.commands(),
-            cost.bytes_in(),
-            cost.bytes_out(),
-            mebibytes(ran.coordinator_peak),
-            mebibytes(ran.worker_peak),
+            mean(&|ran, _| ran.coordinator_cpu * each),
+            mean(&|ran, _| ran.worker_cpu * each),
+            mean(&|_, cost| cost.cpu_us()),
+            mean(&|_, cost| cost.commands()),
+            mean(&|_, cost| cost.bytes_in()),
+            mean(&|_, cost| cost.bytes_out()),
+            mean(&|ran, _| ran.coordinator_peak / mebibyte),
+            mean(&|ran, _| ran.worker_peak / mebibyte),
         ];
         self.figures.iter_mut().zip(values).for_each(|(figures, value)| figures.push(value));
-        self.seconds.push(ran.seconds);
+        self.seconds.push(mean(&|ran, _| ran.seconds));
     }
 }
 
-async fn run(bench: &Bench, set: &Set, sheet: &mut Sheet) -> Result<(Ran, Cost), AnyError> {
+async fn run(bench: &Bench, set: &Set, place: &Path, sheet: &mut Sheet) -> Result<(Ran, Cost), AnyError> {
     // A Redis that has never seen another run, so that what it needs is this run's.
     let site = Site::loopback()?;
     let folder = tempfile::tempdir()?;
-    let (place, out) = (folder.path().join("set"), folder.path().join("out"));
-    set.write(&place)?;
+    let out = folder.path().join("out");
     let meter = Meter::new(site.redis()).await?;
     let before = meter.read(set.documents).await?;
     let asked = Asked {
-        set: &place,
+        set: place,
         out: &out,
         coordinator: &["--llm", "never"],
         workers: 1,

@@ -22,14 +22,14 @@ const FEW_BLOWS: &str =
 
 /// Without peers all together stay under 25 minutes and each under 5; with them, under 60.
 const PLAN: [Planned; 10] = [
-    planned("queue", 148, 600, "--rounds 1 --jobs 2000 --backlog 4000 --kills 1"),
-    planned("fetch", 64, 120, "--rounds 1 --pages 200"),
+    planned("queue", 138, 600, "--rounds 1 --jobs 2000 --backlog 4000 --kills 1"),
+    planned("fetch", 50, 120, "--rounds 1 --pages 200"),
     planned("llm", 290, 700, "--rounds 1 --shrink 10"),
     planned("cache", 130, 0, "--entries 2000"),
     planned("extract", 75, 300, "--rounds 1"),
     planned("modes", 122, 0, "--rounds 1 --tasks 6 --pages 6"),
     planned("workers", 232, 0, "1 2 4 --rounds 1 --requests 20 --pages 30"),
-    planned("cost", 226, 0, "100 200 400 --rounds 1"),
+    planned("cost", 250, 0, "100 200 400 --rounds 1"),
     planned("memory", 100, 0, "100 200"),
     planned("chaos", 110, 0, FEW_BLOWS),
 ];

@@ -86,9 +86,9 @@ pub(crate) fn measure(bench: &Bench, settings: &Settings) -> Result<Sheet, AnyEr
     let largest = sizes.len().saturating_sub(1);
     // All sizes in each round: a machine that slows down is not taken for a cost that grows.
     for _ in rounds {
-        for (place, size) in sizes.iter_mut().enumerate() {
-            let runs = if place == largest { 1 } else { SMALL };
-            let runs: Vec<_> = (0..runs)
+        for (number, size) in sizes.iter_mut().enumerate() {
+            let times = if number == largest { 1 } else { SMALL };
+            let runs: Vec<_> = (0..times)
                 .map(|_| runtime.block_on(run(bench, &size.set(), &size.place(folder.path()), &mut sheet)))
                 .collect::<Result<_, _>>()?;
             size.push(&runs);

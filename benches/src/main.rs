@@ -120,7 +120,7 @@ struct Common {
     #[arg(long, global = true, value_name = "DIR")]
     programs: Option<PathBuf>,
     /// About how long a scenario may take, peers apart: it does fewer rounds when these would take longer
-    /// [default: 64 to 290, by scenario]
+    /// [default: 50 to 290, by scenario]
     #[arg(long, global = true, value_name = "SECONDS")]
     budget: Option<u64>,
     /// Measure in this process, and write the sheet here

@@ -1,4 +1,4 @@
-//! Threads for what every document needs and the runtime's own threads cannot do: no more than pieces of work at once.
+//! Threads for work that would block the runtime: no more of them than pieces of work at once.
 //!
 //! Every thread keeps memory for itself: blocks that the C library holds ready for it, a search state for each compiled
 //! pattern, the deepest it ever had its stack. A pool that starts a thread whenever none happens to wait, as the runtime's

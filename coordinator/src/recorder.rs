@@ -38,7 +38,8 @@ pub(crate) enum Arrival {
 /// Documents between acceptance and record, by sequence: bounded by the admission.
 ///
 /// In trees, here and in [`Contents`]: a hash table from which as much is taken as is put in marks what was there, and
-/// doubles one day when it is more than half full of marks and entries. That day came after thirty thousand documents.
+/// doubles one day when it is more than half full of entries and no place is left without a mark. That day came after thirty
+/// thousand documents. Boxed, because a tree's leaves that fill in order stay half empty.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight(Mutex<BTreeMap<u64, Box<Traveller>>>);
 
